@@ -1,0 +1,19 @@
+#![doc = include_str!("../README.md")]
+
+mod classifier;
+mod error;
+mod feature;
+mod labels;
+mod majority;
+mod matrix;
+mod probabilities;
+mod track;
+
+pub use classifier::{Classifier, ClassifierConfig, Pipeline, Transformer};
+pub use error::{Error, Result};
+pub use feature::AudioFeature;
+pub use labels::Labels;
+pub use majority::{Majority, MajorityConfig};
+pub use matrix::FeatureMatrix;
+pub use probabilities::Probabilities;
+pub use track::{AudioFeatures, Track, TrackKey};
