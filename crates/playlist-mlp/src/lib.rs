@@ -1,1 +1,24 @@
-//! placeholder
+#![doc = include_str!("../README.md")]
+
+mod artifact;
+mod classifier;
+mod config;
+mod device;
+mod error;
+mod history;
+mod loss;
+mod model;
+mod observer;
+mod random;
+mod training;
+
+pub use artifact::{FORMAT_VERSION, ModelFile, Overwrite};
+pub use classifier::{FitOptions, MlpClassifier, MlpClassifierConfig};
+pub use config::{Activation, HiddenLayer, Initialization, MlpConfig, Normalization};
+pub use device::Backend;
+pub use error::{Error, Result};
+pub use history::{EpochRecord, History, StopReason};
+pub use loss::Loss;
+pub use model::{Mlp, NamedArray};
+pub use observer::{StopSignal, TrainingObserver, TrainingProgress};
+pub use training::{EarlyStopping, OptimizerConfig, TrainingConfig};

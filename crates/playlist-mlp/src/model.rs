@@ -1,0 +1,228 @@
+//! The network itself: a Burn module on any device.
+
+use burn::module::{Module, Param, RunningState};
+use burn::nn::{BatchNorm, BatchNormConfig, Linear};
+use burn::tensor::{Device, Tensor, TensorData};
+use rand_chacha::ChaCha8Rng;
+
+use crate::random::{Stream, dropout_mask, generator, uniform};
+use crate::{HiddenLayer, Initialization, MlpConfig, Normalization, Result};
+
+/// A feed-forward network: hidden layers (linear, normalisation, activation, dropout) and a linear output
+/// of logits.
+///
+/// Made by [`MlpConfig::init`]. The activations are part of the configuration; the module holds the
+/// parameters.
+#[derive(Module, Debug)]
+pub struct Mlp {
+    /// Every linear layer, first to last; the last gives the logits.
+    layers: Vec<Linear>,
+    /// Batch normalisation after each hidden layer; empty without.
+    norms: Vec<BatchNorm>,
+    #[module(skip)]
+    hidden: Vec<HiddenLayer>,
+    #[module(skip)]
+    dropout: f64,
+}
+
+/// One named array of a network's state, row-major, in PyTorch's layout.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedArray {
+    /// `layers.0.weight`, `norms.1.running_mean`, ...: the keys of PyTorch's `state_dict`.
+    pub name: String,
+    /// The shape; a linear weight is `[fan_out, fan_in]`.
+    pub shape: Vec<usize>,
+    /// The values.
+    pub values: Vec<f32>,
+}
+
+impl MlpConfig {
+    /// Makes the untrained network on `device`.
+    ///
+    /// The weights come from `seed` alone: they are the same on every device.
+    ///
+    /// # Errors
+    /// As [`MlpConfig::validate`].
+    pub fn init(&self, n_features: usize, n_classes: usize, seed: u64, device: &Device) -> Result<Mlp> {
+        self.validate()?;
+        let mut rng = generator(seed, Stream::Weights);
+        let layers = self
+            .layer_shapes(n_features, n_classes)
+            .into_iter()
+            .map(|shape| self.init_linear(shape, &mut rng, device))
+            .collect();
+        Ok(self.assemble(layers, device))
+    }
+
+    fn init_linear(&self, [fan_in, fan_out]: [usize; 2], rng: &mut ChaCha8Rng, device: &Device) -> Linear {
+        let (weight, bias) = match self.initialization {
+            Initialization::PytorchLinear => {
+                let bound = 1.0 / (fan_in as f64).sqrt();
+                (
+                    uniform([fan_in, fan_out], bound, rng, device),
+                    uniform([fan_out], bound, rng, device),
+                )
+            }
+            Initialization::GlorotUniform => {
+                let bound = (6.0 / (fan_in + fan_out) as f64).sqrt();
+                (
+                    uniform([fan_in, fan_out], bound, rng, device),
+                    Tensor::zeros([fan_out], device),
+                )
+            }
+        };
+        Linear {
+            weight: Param::from_tensor(weight),
+            bias: Some(Param::from_tensor(bias)),
+        }
+    }
+
+    fn assemble(&self, layers: Vec<Linear>, device: &Device) -> Mlp {
+        let norms = match self.normalization {
+            Normalization::None => Vec::new(),
+            Normalization::Batch => {
+                let widths = self.hidden.iter().map(|layer| layer.width);
+                widths
+                    .map(|width| BatchNormConfig::new(width).init(device))
+                    .collect()
+            }
+        };
+        Mlp {
+            layers,
+            norms,
+            hidden: self.hidden.clone(),
+            dropout: self.dropout,
+        }
+    }
+}
+
+impl Mlp {
+    /// The logits of a batch.
+    ///
+    /// # Shapes
+    /// `x` is `[n_samples, n_features]`; the result `[n_samples, n_outputs]`, with one output for two
+    /// classes.
+    #[must_use]
+    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        self.forward_with(x, None)
+    }
+
+    /// As [`Mlp::forward`], with hidden units dropped at random. On an autodiff device batch
+    /// normalisation uses and updates the batch's statistics.
+    pub(crate) fn forward_training(&self, x: Tensor<2>, rng: &mut ChaCha8Rng) -> Tensor<2> {
+        self.forward_with(x, (self.dropout > 0.0).then_some(rng))
+    }
+
+    fn forward_with(&self, mut x: Tensor<2>, mut dropout_rng: Option<&mut ChaCha8Rng>) -> Tensor<2> {
+        for (index, (layer, hidden)) in self.layers.iter().zip(&self.hidden).enumerate() {
+            x = layer.forward(x); // [n_samples, width]
+            if let Some(norm) = self.norms.get(index) {
+                x = norm.forward(x);
+            }
+            x = hidden.activation.forward(x);
+            if let Some(rng) = &mut dropout_rng {
+                let mask = dropout_mask(x.dims(), self.dropout, *rng, &x.device());
+                x = x * mask;
+            }
+        }
+        let last = self.layers.len() - 1;
+        self.layers[last].forward(x) // [n_samples, n_outputs]
+    }
+
+    /// Every parameter and running statistic, in PyTorch's names and layout.
+    #[must_use]
+    pub fn to_arrays(&self) -> Vec<NamedArray> {
+        let array = |name: String, shape: Vec<usize>, data: TensorData| NamedArray {
+            name,
+            shape,
+            values: data.convert::<f32>().try_to_vec::<f32>().unwrap_or_default(),
+        };
+        let mut arrays = Vec::new();
+        for (index, layer) in self.layers.iter().enumerate() {
+            let weight = layer.weight.val().transpose(); // [fan_out, fan_in]
+            let shape = weight.dims().to_vec();
+            arrays.push(array(format!("layers.{index}.weight"), shape, weight.into_data()));
+            if let Some(bias) = &layer.bias {
+                let bias = bias.val();
+                arrays.push(array(
+                    format!("layers.{index}.bias"),
+                    bias.dims().to_vec(),
+                    bias.into_data(),
+                ));
+            }
+        }
+        for (index, norm) in self.norms.iter().enumerate() {
+            for (name, tensor) in [
+                ("weight", norm.gamma.val()),
+                ("bias", norm.beta.val()),
+                ("running_mean", norm.running_mean.value_sync()),
+                ("running_var", norm.running_var.value_sync()),
+            ] {
+                let shape = tensor.dims().to_vec();
+                arrays.push(array(format!("norms.{index}.{name}"), shape, tensor.into_data()));
+            }
+        }
+        arrays
+    }
+
+    /// Rebuilds a network from [`Mlp::to_arrays`].
+    ///
+    /// # Errors
+    /// A sentence saying which array is missing, unexpected, of another shape or not finite.
+    pub(crate) fn from_arrays(
+        config: &MlpConfig,
+        n_features: usize,
+        n_classes: usize,
+        arrays: &[NamedArray],
+        device: &Device,
+    ) -> Result<Self, String> {
+        let find = |name: String, shape: &[usize]| find_array(arrays, &name, shape);
+        let mut layers = Vec::new();
+        let shapes = config.layer_shapes(n_features, n_classes);
+        for (index, [fan_in, fan_out]) in shapes.into_iter().enumerate() {
+            let weight = find(format!("layers.{index}.weight"), &[fan_out, fan_in])?;
+            let weight = Tensor::<2>::from_data(TensorData::new(weight, [fan_out, fan_in]), device);
+            let bias = find(format!("layers.{index}.bias"), &[fan_out])?;
+            let bias = Tensor::<1>::from_data(TensorData::new(bias, [fan_out]), device);
+            layers.push(Linear {
+                weight: Param::from_tensor(weight.transpose()),
+                bias: Some(Param::from_tensor(bias)),
+            });
+        }
+        let mut model = config.assemble(layers, device);
+        for (index, norm) in model.norms.iter_mut().enumerate() {
+            let width = config.hidden[index].width;
+            let tensor = |name: &str| -> Result<Tensor<1>, String> {
+                let values = find(format!("norms.{index}.{name}"), &[width])?;
+                Ok(Tensor::from_data(TensorData::new(values, [width]), device))
+            };
+            norm.gamma = Param::from_tensor(tensor("weight")?);
+            norm.beta = Param::from_tensor(tensor("bias")?);
+            norm.running_mean = RunningState::new(tensor("running_mean")?);
+            norm.running_var = RunningState::new(tensor("running_var")?);
+        }
+        let expected = 2 * model.layers.len() + 4 * model.norms.len();
+        if arrays.len() != expected {
+            return Err(format!("expected {expected} arrays, found {}", arrays.len()));
+        }
+        Ok(model)
+    }
+}
+
+/// The values of the array of that name, checked.
+fn find_array(arrays: &[NamedArray], name: &str, shape: &[usize]) -> Result<Vec<f32>, String> {
+    let array = arrays
+        .iter()
+        .find(|array| array.name == name)
+        .ok_or_else(|| format!("array `{name}` is missing"))?;
+    if array.shape != shape {
+        return Err(format!(
+            "array `{name}` has shape {:?}: expected {shape:?}",
+            array.shape
+        ));
+    }
+    if array.values.iter().any(|value| !value.is_finite()) {
+        return Err(format!("array `{name}` holds a value that is not finite"));
+    }
+    Ok(array.values.clone())
+}
