@@ -5,6 +5,8 @@ mod classifier;
 mod config;
 mod device;
 mod error;
+#[cfg(test)]
+mod golden_tests;
 mod history;
 mod loss;
 mod model;
