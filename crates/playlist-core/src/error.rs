@@ -1,5 +1,7 @@
 //! The errors of this crate.
 
+use std::path::PathBuf;
+
 /// The result of every fallible function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -127,6 +129,21 @@ pub enum Error {
     InvalidTrackId {
         /// The text as given.
         text: String,
+    },
+    /// A file that exists and must not be replaced unasked.
+    #[error("`{}` exists already: choose another name or allow overwriting", path.display())]
+    FileExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file could not be written.
+    #[error("`{}` could not be written", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
     },
     /// A classifier or transformer of another crate failed.
     #[error("the model failed")]

@@ -3,6 +3,7 @@
 mod classifier;
 mod error;
 mod feature;
+mod file;
 mod labels;
 mod majority;
 mod matrix;
@@ -12,6 +13,7 @@ mod track;
 pub use classifier::{Classifier, ClassifierConfig, Pipeline, Transformer};
 pub use error::{Error, Result};
 pub use feature::AudioFeature;
+pub use file::{Overwrite, write_file};
 pub use labels::Labels;
 pub use majority::{Majority, MajorityConfig};
 pub use matrix::FeatureMatrix;

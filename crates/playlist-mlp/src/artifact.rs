@@ -1,9 +1,9 @@
 //! The saved model: one safetensors file that holds everything and is checked whole when it is loaded.
 
 use std::collections::HashMap;
-use std::io::Write;
 use std::path::Path;
 
+use playlist_core::{Overwrite, write_file};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::de::DeserializeOwned;
@@ -20,16 +20,6 @@ const MAX_BYTES: u64 = 1 << 30;
 
 /// The key of the metadata entry that holds our header.
 const METADATA_KEY: &str = "playlist_model";
-
-/// Whether a file that exists may be replaced.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Overwrite {
-    /// An existing file is an error.
-    #[default]
-    Refuse,
-    /// An existing file is replaced, in one step.
-    Allow,
-}
 
 /// The contents of a saved model of any kind: a header of the kind's own and named arrays.
 ///
@@ -127,32 +117,9 @@ impl ModelFile {
     /// Writes the file in one step: readers see the old file or the new one, never a part.
     ///
     /// # Errors
-    /// [`Error::FileExists`], [`Error::Io`].
+    /// [`FileExists`](playlist_core::Error::FileExists), [`Write`](playlist_core::Error::Write).
     pub fn write(&self, path: &Path, overwrite: Overwrite) -> Result<()> {
-        let io = |source| Error::Io {
-            path: path.to_owned(),
-            action: "written",
-            source,
-        };
-        if overwrite == Overwrite::Refuse && path.try_exists().map_err(io)? {
-            return Err(Error::FileExists {
-                path: path.to_owned(),
-            });
-        }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map_err(io)?;
-        file.write_all(&self.to_bytes(path)?).map_err(io)?;
-        file.as_file().sync_all().map_err(io)?;
-        let result = match overwrite {
-            Overwrite::Allow => file.persist(path),
-            Overwrite::Refuse => file.persist_noclobber(path),
-        };
-        result.map(|_| ()).map_err(|error| match error.error.kind() {
-            std::io::ErrorKind::AlreadyExists => Error::FileExists {
-                path: path.to_owned(),
-            },
-            _ => io(error.error),
-        })
+        Ok(write_file(path, &self.to_bytes(path)?, overwrite)?)
     }
 
     fn to_bytes(&self, path: &Path) -> Result<Vec<u8>> {
@@ -162,9 +129,8 @@ impl ModelFile {
             sha256: self.checksum(),
             content: self.content.clone(),
         };
-        let invalid = |error: String| Error::Io {
+        let invalid = |error: String| playlist_core::Error::Write {
             path: path.to_owned(),
-            action: "written",
             source: std::io::Error::other(error),
         };
         let header = serde_json::to_string(&header).map_err(|error| invalid(error.to_string()))?;
@@ -178,17 +144,16 @@ impl ModelFile {
             ));
         }
         let metadata = HashMap::from([(METADATA_KEY.to_owned(), header)]);
-        safetensors::serialize(views, Some(metadata)).map_err(|error| invalid(error.to_string()))
+        Ok(safetensors::serialize(views, Some(metadata)).map_err(|error| invalid(error.to_string()))?)
     }
 
     /// Reads a file and checks it whole.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::DamagedModel`], [`Error::UnsupportedVersion`].
+    /// [`Error::Read`], [`Error::DamagedModel`], [`Error::UnsupportedVersion`].
     pub fn read(path: &Path) -> Result<Self> {
-        let io = |source| Error::Io {
+        let io = |source| Error::Read {
             path: path.to_owned(),
-            action: "read",
             source,
         };
         let size = std::fs::metadata(path).map_err(io)?.len();
@@ -302,7 +267,7 @@ impl MlpClassifier {
     /// `layers.N.bias` and, with batch normalisation, `norms.N.*`.
     ///
     /// # Errors
-    /// [`Error::FileExists`], [`Error::Io`].
+    /// [`FileExists`](playlist_core::Error::FileExists), [`Write`](playlist_core::Error::Write).
     pub fn save(&self, path: impl AsRef<Path>, overwrite: Overwrite) -> Result<()> {
         let (content, arrays) = self.to_parts();
         ModelFile::new(MLP_KIND, &content, arrays).write(path.as_ref(), overwrite)
@@ -311,7 +276,7 @@ impl MlpClassifier {
     /// Loads a network that [`MlpClassifier::save`] wrote.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::DamagedModel`], [`Error::UnsupportedVersion`], [`Error::OtherKind`], and those
+    /// [`Error::Read`], [`Error::DamagedModel`], [`Error::UnsupportedVersion`], [`Error::OtherKind`], and those
     /// of [`Backend::device`].
     pub fn load(path: impl AsRef<Path>, backend: Backend) -> Result<Self> {
         let path = path.as_ref();

@@ -66,19 +66,11 @@ pub enum Error {
         /// What the backend said.
         reason: String,
     },
-    /// A file that exists and must not be replaced unasked.
-    #[error("`{}` exists already: choose another name or allow overwriting", path.display())]
-    FileExists {
+    /// A file could not be read.
+    #[error("`{}` could not be read", path.display())]
+    Read {
         /// The file.
         path: PathBuf,
-    },
-    /// A file could not be read or written.
-    #[error("`{}` could not be {action}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// `read` or `written`.
-        action: &'static str,
         /// What the system said.
         #[source]
         source: std::io::Error,

@@ -14,7 +14,7 @@ mod observer;
 mod random;
 mod training;
 
-pub use artifact::{FORMAT_VERSION, ModelFile, Overwrite};
+pub use artifact::{FORMAT_VERSION, ModelFile};
 pub use classifier::{FitOptions, MlpClassifier, MlpClassifierConfig};
 pub use config::{Activation, HiddenLayer, Initialization, MlpConfig, Normalization};
 pub use device::Backend;
@@ -23,4 +23,5 @@ pub use history::{EpochRecord, History, StopReason};
 pub use loss::Loss;
 pub use model::{Mlp, NamedArray};
 pub use observer::{StopSignal, TrainingObserver, TrainingProgress};
+pub use playlist_core::Overwrite;
 pub use training::{EarlyStopping, OptimizerConfig, TrainingConfig};

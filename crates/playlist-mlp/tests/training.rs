@@ -1,5 +1,7 @@
 //! Learning, determinism, stopping: what a user of the network would notice.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::ops::ControlFlow;
 
 use playlist_core::{Classifier, FeatureMatrix, Labels};

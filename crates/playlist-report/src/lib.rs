@@ -1,1 +1,14 @@
-//! placeholder
+#![doc = include_str!("../README.md")]
+
+mod error;
+mod experiment;
+mod terminal;
+mod verdict;
+
+pub use error::{Error, Result};
+pub use experiment::{
+    ClassCount, Comparison, DatasetSection, DroppedCount, ExperimentReport, MetricsSection, ModelSection,
+    SourceSection, SplitSection, TestsSection, to_json,
+};
+pub use terminal::{dataset_text, experiment_text, models_table};
+pub use verdict::{SIGNIFICANCE, verdict};

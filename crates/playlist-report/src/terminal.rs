@@ -1,0 +1,104 @@
+//! Text for the terminal.
+
+use comfy_table::presets::UTF8_FULL_CONDENSED;
+use comfy_table::{CellAlignment, Table};
+use playlist_metrics::Interval;
+
+use crate::{DatasetSection, ExperimentReport, ModelSection, SplitSection};
+
+/// The data report: what was read, what left and why, what remains.
+#[must_use]
+pub fn dataset_text(dataset: &DatasetSection, split: &SplitSection) -> String {
+    let mut lines = Vec::new();
+    for source in &dataset.sources {
+        lines.push(format!("read     {} rows from {} ({})", source.rows, source.file, source.format));
+        lines.extend(source.notes.iter().map(|note| format!("         note: {note}")));
+    }
+    if dataset.dropped.is_empty() {
+        lines.push("dropped  nothing".to_owned());
+    }
+    for dropped in &dataset.dropped {
+        lines.push(format!("dropped  {} rows: {}", dropped.rows, dropped.reason));
+    }
+    let classes: Vec<String> =
+        dataset.classes.iter().map(|class| format!("{} {}", class.n_tracks, class.name)).collect();
+    let positive = dataset.positive_class.as_ref();
+    let positive = positive.map(|name| format!("; positive class: {name}")).unwrap_or_default();
+    lines.push(format!("kept     {} tracks: {}{positive}", dataset.n_tracks, classes.join(", ")));
+    lines.push(format!("features {}: {}", dataset.features.len(), dataset.features.join(", ")));
+    let missing: Vec<String> =
+        dataset.missing.iter().map(|(feature, count)| format!("{feature} {count}")).collect();
+    let missing = if missing.is_empty() { "none".to_owned() } else { missing.join(", ") };
+    lines.push(format!("missing  {missing}"));
+    let test: Vec<String> =
+        split.test_classes.iter().map(|class| format!("{} {}", class.n_tracks, class.name)).collect();
+    lines.push(format!(
+        "split    {}, by {}: {} train, {} test ({}){}",
+        split.method,
+        split.group_by,
+        split.n_train,
+        split.n_test,
+        test.join(", "),
+        if split.repeats > 1 { format!("; {} times, means below", split.repeats) } else { String::new() }
+    ));
+    lines.join("\n")
+}
+
+/// The table of models, one row each; `-` where a value is undefined.
+#[must_use]
+pub fn models_table(models: &[ModelSection]) -> String {
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED).set_header([
+        "model", "accuracy", "precision", "recall", "F1", "ROC AUC [95 %]", "log loss", "Brier", "calib. error",
+        "test loss", "threshold", "fit s",
+    ]);
+    for model in models {
+        let metrics = &model.metrics;
+        let interval = model.intervals.get("roc_auc").copied().flatten();
+        let mut row = vec![model.name.clone()];
+        row.extend([metrics.accuracy, metrics.precision, metrics.recall, metrics.f1].map(number));
+        row.push(with_interval(metrics.roc_auc, interval));
+        let rest = [metrics.log_loss, metrics.brier, metrics.calibration_error, metrics.test_loss];
+        row.extend(rest.map(number));
+        row.extend([number(metrics.threshold), number(model.fit_seconds)]);
+        table.add_row(row);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.to_string()
+}
+
+fn number(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"))
+}
+
+fn with_interval(value: Option<f64>, interval: Option<Interval>) -> String {
+    match (value, interval) {
+        (Some(value), Some(Interval { lower, upper, .. })) => format!("{value:.3} [{lower:.3}, {upper:.3}]"),
+        (value, _) => number(value),
+    }
+}
+
+/// The whole report: data, table, one verdict a model, warnings.
+#[must_use]
+pub fn experiment_text(report: &ExperimentReport) -> String {
+    let mut text = dataset_text(&report.dataset, &report.split);
+    text.push_str("\n\n");
+    text.push_str(&models_table(&report.models));
+    let positives = report.split.test_classes.last().filter(|_| report.dataset.positive_class.is_some());
+    let positives = positives.map(|class| format!(", {} positive", class.n_tracks)).unwrap_or_default();
+    let backend = report.versions.get("backend").map(String::as_str).unwrap_or("none");
+    text.push_str(&format!(
+        "\ntest n = {}{positives}; seed {}; backend {backend}\n\n",
+        report.split.n_test, report.seed
+    ));
+    for model in &report.models {
+        text.push_str(&model.verdict);
+        text.push('\n');
+        for warning in &model.warnings {
+            text.push_str(&format!("  note on {}: {warning}\n", model.name));
+        }
+    }
+    text
+}
