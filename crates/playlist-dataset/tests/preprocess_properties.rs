@@ -45,9 +45,9 @@ fn tracks(rows: std::ops::Range<usize>) -> impl Strategy<Value = FeatureMatrix> 
     })
 }
 
-fn configs() -> impl Strategy<Value = PreprocessorConfig> {
+fn configs(methods: &[ScalingMethod]) -> impl Strategy<Value = PreprocessorConfig> + use<> {
     (
-        prop::sample::select(ScalingMethod::ALL.to_vec()),
+        prop::sample::select(methods.to_vec()),
         prop::sample::select(vec![
             KeyEncoding::Number,
             KeyEncoding::OneHot,
@@ -146,13 +146,9 @@ proptest! {
     fn a_row_is_scaled_alike_whatever_rows_are_beside_it(
         train in tracks(1..40),
         x in tracks(1..20),
-        config in configs(),
+        // All but the two per-part methods, whose fault it is not to do so.
+        config in configs(&ScalingMethod::ALL[..8]),
     ) {
-        let per_part = [
-            ScalingMethod::FaultyMinMaxPerPart,
-            ScalingMethod::FaultyWholeMatrixMinMaxPerPart,
-        ];
-        prop_assume!(!per_part.contains(&config.scaling));
         let preprocessor = config.fit(&train).unwrap();
         let whole = preprocessor.transform(&x).unwrap();
         for row in 0..x.n_samples() {
@@ -166,7 +162,7 @@ proptest! {
         train in tracks(1..40),
         a in tracks(1..20),
         b in tracks(1..20),
-        config in configs(),
+        config in configs(&ScalingMethod::ALL),
     ) {
         // One table, of which the last rows are the test part, before and after they change.
         let fitted = |test: &FeatureMatrix| {
@@ -187,7 +183,7 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_columns_does_not_matter(train in tracks(1..40), config in configs()) {
+    fn the_order_of_columns_does_not_matter(train in tracks(1..40), config in configs(&ScalingMethod::ALL)) {
         let order = ["mode", "energy", "time_signature", "key", "tempo"];
         let shuffled = train.select_columns(&order).unwrap();
         let preprocessor = config.fit(&train).unwrap();
@@ -202,7 +198,7 @@ proptest! {
     fn what_was_saved_reads_back_to_the_bit(
         train in tracks(1..40),
         x in quantities(1..40),
-        config in configs(),
+        config in configs(&ScalingMethod::ALL),
     ) {
         let preprocessor = config.fit(&train).unwrap();
         let saved = serde_json::to_string(&preprocessor).unwrap();
@@ -219,7 +215,7 @@ proptest! {
     fn the_result_is_complete_and_as_wide_as_it_says(
         train in tracks(1..40),
         x in tracks(0..20),
-        config in configs(),
+        config in configs(&ScalingMethod::ALL),
     ) {
         let preprocessor = config.fit(&train).unwrap();
         let result = preprocessor.transform(&x).unwrap();
