@@ -72,6 +72,18 @@ pub enum Error {
         /// Column name.
         column: String,
     },
+    /// A value that its column or the step at hand does not allow.
+    #[error("row {row}, column `{column}`: expected {expected}, found {value}")]
+    ValueOutOfRange {
+        /// Zero-based row.
+        row: usize,
+        /// Column name.
+        column: String,
+        /// The value found.
+        value: f32,
+        /// The values allowed.
+        expected: &'static str,
+    },
     /// A label that names no class.
     #[error("row {row}: expected a class index below {n_classes}, found {label}")]
     LabelOutOfRange {
