@@ -1,1 +1,119 @@
-fn main() {}
+//! Whose track is it? Fits several models on labelled tracks and says how well each tells them apart.
+//!
+//! With no arguments it takes the shipped Liked Songs of two listeners:
+//!
+//! ```text
+//! cargo run --example playlist_classifier
+//! cargo run --example playlist_classifier -- --positive liked.csv --negative disliked.csv --repeats 10
+//! cargo run --example playlist_classifier -- --table tracks.parquet --label playlist --json
+//! ```
+//!
+//! It prints the data report, one table with the majority class in it, and a verdict a model. Exit code 0 on
+//! success, 2 on wrong usage, 1 on everything else.
+
+mod common;
+
+use std::error::Error;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+use common::{DataArgs, ModelArgs, OutputArgs, SplitArgs};
+use playlist_classifier::core::write_file;
+use playlist_classifier::report::{experiment_text, to_json};
+use playlist_classifier::{AnyClassifier, Experiment, Outcome, SavedModel, write_predictions};
+
+/// Does this track belong on this playlist? Compares models on labelled tracks.
+#[derive(Parser, Debug)]
+#[command(name = "playlist_classifier", max_term_width = 110)]
+struct Cli {
+    #[command(flatten)]
+    data: DataArgs,
+    #[command(flatten)]
+    split: SplitArgs,
+    #[command(flatten)]
+    model: ModelArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+    /// Save the last of the models as one file
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+    /// Score a saved model on the tracks that it was not trained on, instead of fitting
+    #[arg(long, value_name = "FILE", conflicts_with = "save")]
+    load: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    common::exit_code(|| run(&cli))
+}
+
+fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
+    check_outputs(cli)?;
+    let stop = common::stop_on_ctrl_c()?;
+    let config = common::experiment_config(&cli.data, &cli.split, &cli.model, &cli.output, stop)?;
+    let source = cli.data.source();
+    let experiment = Experiment::read(&source, config)?;
+    let outcome = match &cli.load {
+        Some(path) => experiment.evaluate(&SavedModel::load(path, cli.model.backend)?)?,
+        None => experiment.run()?,
+    };
+    let text = if cli.output.json { to_json(&outcome.report)? } else { experiment_text(&outcome.report) };
+    // A reader that closes early, such as `head`, is no error.
+    if let Err(error) = std::io::stdout().write_all(text.as_bytes())
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        return Err(error.into());
+    }
+    write_outputs(cli, &experiment, &outcome)
+}
+
+/// Refuses to begin what could not be written in the end.
+fn check_outputs(cli: &Cli) -> Result<(), Box<dyn Error>> {
+    if cli.output.overwrite {
+        return Ok(());
+    }
+    let in_out = cli.output.out.iter().map(|folder| folder.join("report.json"));
+    for path in cli.save.iter().chain(&cli.output.predictions).cloned().chain(in_out) {
+        if path.try_exists()? {
+            return Err(format!("`{}` exists already: choose another name or add --overwrite", path.display()).into());
+        }
+    }
+    Ok(())
+}
+
+fn write_outputs(cli: &Cli, experiment: &Experiment, outcome: &Outcome) -> Result<(), Box<dyn Error>> {
+    let overwrite = cli.output.overwriting();
+    let say = |path: &Path| eprintln!("wrote {}", path.display());
+    if let (Some(path), Some(model)) = (&cli.save, outcome.models.last()) {
+        model.save(path, overwrite)?;
+        eprintln!("saved {} as {}", model.name(), path.display());
+    }
+    let names = outcome.report.models.iter().map(|model| model.name.as_str());
+    let predictions: Vec<_> = names.zip(&outcome.predictions).collect();
+    let folder = cli.output.out.as_deref();
+    let in_folder = folder.map(|folder| folder.join("predictions.csv"));
+    if let Some(folder) = folder {
+        std::fs::create_dir_all(folder).map_err(|error| format!("`{}` could not be made: {error}", folder.display()))?;
+    }
+    for path in cli.output.predictions.iter().chain(&in_folder) {
+        write_predictions(path, experiment, outcome, &predictions, overwrite)?;
+        say(path);
+    }
+    let Some(folder) = folder else { return Ok(()) };
+    let report = folder.join("report.json");
+    write_file(&report, to_json(&outcome.report)?.as_bytes(), overwrite)?;
+    say(&report);
+    for model in &outcome.models {
+        let path = folder.join(format!("{}.safetensors", model.name()));
+        model.save(&path, overwrite)?;
+        say(&path);
+        if let Some(history) = AnyClassifier::history(model.pipeline().classifier()) {
+            let path = folder.join(format!("{}-history.json", model.name()));
+            write_file(&path, to_json(history)?.as_bytes(), overwrite)?;
+            say(&path);
+        }
+    }
+    Ok(())
+}

@@ -1,1 +1,35 @@
-//! placeholder
+#![doc = include_str!("../README.md")]
+
+mod error;
+mod evaluate;
+mod experiment;
+mod model;
+mod predictions;
+mod saved;
+
+use std::collections::BTreeMap;
+
+pub use error::{Error, Result};
+pub use experiment::{Experiment, ExperimentConfig, Outcome, Source, SplitMethod};
+pub use model::{AnyClassifier, AnyPipeline, FitSettings, ModelName};
+pub use predictions::{NamedPredictions, write_predictions};
+pub use saved::{SavedModel, TrainingInfo};
+
+pub use playlist_core as core;
+pub use playlist_dataset as dataset;
+pub use playlist_logistic as logistic;
+pub use playlist_metrics as metrics;
+pub use playlist_mlp as mlp;
+pub use playlist_report as report;
+
+/// The versions that make results what they are: this program, the libraries that compute, the backend.
+#[must_use]
+pub fn versions(backend: mlp::Backend) -> BTreeMap<String, String> {
+    let entries = [
+        ("playlist-classifier", env!("CARGO_PKG_VERSION")),
+        ("burn", mlp::BURN_VERSION),
+        ("linfa-logistic", logistic::LINFA_VERSION),
+        ("backend", backend.name()),
+    ];
+    entries.into_iter().map(|(name, version)| (name.to_owned(), version.to_owned())).collect()
+}

@@ -137,7 +137,7 @@ impl MlpClassifierConfig {
             };
             part_x.check_columns(x.columns())?;
             part_x.check_complete()?;
-            check_watched_labels(part_x, part_y, y)?;
+            check_part(part_x, part_y, y.n_classes())?;
             Ok((part_y.n_samples() > 0).then(|| part(part_x, part_y)))
         };
         let (valid, test) = (watched(options.valid)?, watched(options.test)?);
@@ -158,27 +158,18 @@ impl MlpClassifierConfig {
     }
 }
 
-fn check_watched_labels(part_x: &FeatureMatrix, part_y: &Labels, y: &Labels) -> Result<()> {
-    let mismatch = |what, expected, found| {
-        Error::Core(playlist_core::Error::LengthMismatch {
-            what,
-            expected,
-            found,
-        })
+/// Checks that a part other than the training part has as many labels as rows, of as many classes.
+fn check_part(x: &FeatureMatrix, y: &Labels, n_classes: usize) -> Result<()> {
+    let mismatch = |what, expected, found| playlist_core::Error::LengthMismatch {
+        what,
+        expected,
+        found,
     };
-    if part_y.n_classes() != y.n_classes() {
-        return Err(mismatch(
-            "the number of classes of the watched part",
-            y.n_classes(),
-            part_y.n_classes(),
-        ));
+    if y.n_classes() != n_classes {
+        return Err(mismatch("the number of classes", n_classes, y.n_classes()).into());
     }
-    if part_y.n_samples() != part_x.n_samples() {
-        return Err(mismatch(
-            "the number of labels",
-            part_x.n_samples(),
-            part_y.n_samples(),
-        ));
+    if y.n_samples() != x.n_samples() {
+        return Err(mismatch("the number of labels", x.n_samples(), y.n_samples()).into());
     }
     Ok(())
 }
@@ -244,6 +235,23 @@ impl MlpClassifier {
     #[must_use]
     pub const fn model(&self) -> &Mlp {
         &self.model
+    }
+
+    /// The mean of the loss that it was trained on, over `x`, `[n_samples, n_features]`, and `y`.
+    ///
+    /// # Errors
+    /// As [`MlpClassifier::predict_logits`]; labels that do not fit or are none.
+    pub fn loss(&self, x: &FeatureMatrix, y: &Labels) -> Result<f64> {
+        self.check_input(x)?;
+        check_part(x, y, self.class_names.len())?;
+        if y.n_samples() == 0 {
+            return Err(playlist_core::Error::Empty {
+                what: "tracks to compute the loss of",
+            }
+            .into());
+        }
+        let part = Part::new(x.values(), y.y(), y.n_classes(), &self.device);
+        part.mean_loss(&self.model, self.config.training.loss, self.config.backend)
     }
 
     /// The logits of each row of `x`, row-major.

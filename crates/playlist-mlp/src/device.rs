@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
+/// The version of Burn that networks run on.
+pub const BURN_VERSION: &str = "0.22.1";
+
 /// Where networks are trained and evaluated.
 ///
 /// # Examples

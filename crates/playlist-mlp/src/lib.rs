@@ -17,7 +17,7 @@ mod training;
 pub use artifact::{FORMAT_VERSION, ModelFile};
 pub use classifier::{FitOptions, MlpClassifier, MlpClassifierConfig};
 pub use config::{Activation, HiddenLayer, Initialization, MlpConfig, Normalization};
-pub use device::Backend;
+pub use device::{BURN_VERSION, Backend};
 pub use error::{Error, Result};
 pub use history::{EpochRecord, History, StopReason};
 pub use loss::Loss;

@@ -306,6 +306,17 @@ impl Part {
         }
     }
 
+    /// The mean loss of `model` over the rows.
+    pub(crate) fn mean_loss(&self, model: &Mlp, loss: Loss, backend: Backend) -> Result<f64> {
+        let mut sum = Tensor::<1>::zeros([1], &self.x.device());
+        for (x, targets) in self.chunks(CHUNK_ROWS) {
+            let n_samples = x.dims()[0];
+            let (value, _) = loss.value_and_gradient(model.forward(x), targets);
+            sum = sum + value * n_samples as f32;
+        }
+        Ok(f64::from(read_values(sum, backend)?[0]) / self.n_samples() as f64)
+    }
+
     /// Consecutive pieces of at most `rows` rows.
     fn chunks(&self, rows: usize) -> impl Iterator<Item = (Tensor<2>, Tensor<2>)> + '_ {
         let n_samples = self.n_samples();
@@ -404,7 +415,7 @@ impl Trainer<'_> {
     }
 
     fn record(&self, epoch: usize, sum: Tensor<1>, model: &Mlp, parts: &Parts) -> Result<EpochRecord> {
-        let train_loss = self.read(sum)? / parts.train.n_samples() as f32;
+        let train_loss = read_values(sum, self.backend)?[0] / parts.train.n_samples() as f32;
         if !train_loss.is_finite() {
             let learning_rate = self.config.learning_rate;
             return Err(Error::NonFiniteLoss {
@@ -416,7 +427,7 @@ impl Trainer<'_> {
         let snapshot = model.valid();
         let evaluate = |part: &Option<Part>| -> Result<Option<f64>> {
             part.as_ref()
-                .map(|part| self.evaluate(&snapshot, part))
+                .map(|part| part.mean_loss(&snapshot, self.config.loss, self.backend))
                 .transpose()
         };
         Ok(EpochRecord {
@@ -425,21 +436,6 @@ impl Trainer<'_> {
             valid_loss: evaluate(&parts.valid)?,
             test_loss: evaluate(&parts.test)?,
         })
-    }
-
-    /// The mean loss of `model` over `part`.
-    fn evaluate(&self, model: &Mlp, part: &Part) -> Result<f64> {
-        let mut sum = Tensor::<1>::zeros([1], self.device);
-        for (x, targets) in part.chunks(CHUNK_ROWS) {
-            let n_samples = x.dims()[0];
-            let (loss, _) = self.config.loss.value_and_gradient(model.forward(x), targets);
-            sum = sum + loss * n_samples as f32;
-        }
-        Ok(f64::from(self.read(sum)?) / part.n_samples() as f64)
-    }
-
-    fn read(&self, value: Tensor<1>) -> Result<f32> {
-        Ok(read_values(value, self.backend)?[0])
     }
 }
 

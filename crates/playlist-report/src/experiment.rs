@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use playlist_metrics::Interval;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Result;
 
@@ -122,7 +122,7 @@ pub struct ModelSection {
 ///
 /// With more than two classes precision, recall, F1 and ROC AUC (one against the rest) are means over the
 /// classes, and average precision and threshold are undefined.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MetricsSection {
     /// Share of right answers.
     pub accuracy: Option<f64>,

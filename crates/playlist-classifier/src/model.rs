@@ -1,0 +1,197 @@
+//! The models by name, and how each is fitted.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Instant;
+
+use playlist_core::{
+    AudioFeature, Classifier, ClassifierConfig, FeatureMatrix, Labels, Majority, MajorityConfig, Pipeline,
+    Probabilities, Transformer,
+};
+use playlist_dataset::{Preprocessor, PreprocessorConfig};
+use playlist_logistic::{Logistic, LogisticConfig};
+use playlist_mlp::{
+    Backend, FitOptions, History, MlpClassifier, MlpClassifierConfig, StopReason, StopSignal, TrainingConfig,
+    TrainingProgress,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+
+/// A model that an experiment can fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ModelName {
+    /// Always the larger class.
+    Majority,
+    /// Logistic regression on the columns as they are: the paper's baseline.
+    LogisticRaw,
+    /// Logistic regression on standardised columns.
+    Logistic,
+    /// The paper's network, every column brought to [0, 1] on the training part.
+    Paper,
+}
+
+impl ModelName {
+    /// Every model, in the order of the table.
+    pub const ALL: [Self; 4] = [Self::Majority, Self::LogisticRaw, Self::Logistic, Self::Paper];
+
+    /// The name, as on the command line and in results.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Majority => "majority",
+            Self::LogisticRaw => "logistic-raw",
+            Self::Logistic => "logistic",
+            Self::Paper => "paper",
+        }
+    }
+
+    /// How the model gets its features.
+    pub(crate) fn preprocessing(self, features: &[AudioFeature]) -> PreprocessorConfig {
+        let config = match self {
+            Self::Majority | Self::LogisticRaw => PreprocessorConfig::paper_raw(),
+            Self::Logistic => PreprocessorConfig::standard(),
+            Self::Paper => PreprocessorConfig::paper(),
+        };
+        config.with_features(features)
+    }
+}
+
+impl fmt::Display for ModelName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for ModelName {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|model| model.name() == name)
+            .ok_or_else(|| Error::UnknownModel {
+                name: name.to_owned(),
+                expected: Self::ALL.map(|model| format!("`{model}`")).join(", "),
+            })
+    }
+}
+
+/// Any fitted model of this workspace.
+#[derive(Debug)]
+pub enum AnyClassifier {
+    /// The larger class.
+    Majority(Majority),
+    /// A logistic regression.
+    Logistic(Logistic),
+    /// A network.
+    Mlp(MlpClassifier),
+}
+
+impl AnyClassifier {
+    fn as_classifier(&self) -> &dyn Classifier {
+        match self {
+            Self::Majority(model) => model,
+            Self::Logistic(model) => model,
+            Self::Mlp(model) => model,
+        }
+    }
+
+    /// The losses of a network's training.
+    #[must_use]
+    pub fn history(&self) -> Option<&History> {
+        match self {
+            Self::Mlp(model) => model.history(),
+            _ => None,
+        }
+    }
+
+    /// What went less than well while fitting.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        match self {
+            Self::Logistic(model) => model.warning().into_iter().collect(),
+            Self::Mlp(model) => match model.history() {
+                Some(history) if history.stop_reason == StopReason::Interrupted => {
+                    let epochs = model.config().training.epochs;
+                    vec![format!(
+                        "stopped after epoch {} of {epochs}; kept what was learnt",
+                        history.kept_epoch
+                    )]
+                }
+                _ => Vec::new(),
+            },
+            Self::Majority(_) => Vec::new(),
+        }
+    }
+}
+
+impl Classifier for AnyClassifier {
+    fn columns(&self) -> &[String] {
+        self.as_classifier().columns()
+    }
+
+    fn class_names(&self) -> &[String] {
+        self.as_classifier().class_names()
+    }
+
+    fn predict_proba(&self, x: &FeatureMatrix) -> playlist_core::Result<Probabilities> {
+        self.as_classifier().predict_proba(x)
+    }
+}
+
+/// A preprocessor and a model: raw features in, probabilities out.
+pub type AnyPipeline = Pipeline<Preprocessor, AnyClassifier>;
+
+/// How the models of an experiment are fitted.
+#[derive(Clone, Debug, Default)]
+pub struct FitSettings {
+    /// Training of the networks.
+    pub training: TrainingConfig,
+    /// Where the networks run.
+    pub backend: Backend,
+    /// Whether the loss on the test part is recorded after every epoch. Nothing goes by it.
+    pub watch_test: bool,
+    /// Whether a progress bar is shown on a terminal.
+    pub show_progress: bool,
+    /// Asks for a stop after the current epoch.
+    pub stop: StopSignal,
+}
+
+/// Fits `name` on the training part and returns it with the seconds that preprocessing and fitting took.
+///
+/// # Errors
+/// Those of the preprocessor and of the model.
+pub(crate) fn fit(
+    name: ModelName,
+    features: &[AudioFeature],
+    train: (&FeatureMatrix, &Labels),
+    test: (&FeatureMatrix, &Labels),
+    settings: &FitSettings,
+) -> Result<(AnyPipeline, f64)> {
+    let start = Instant::now();
+    let preprocessor = name.preprocessing(features).fit(train.0)?;
+    let x = preprocessor.transform(train.0)?;
+    let classifier = match name {
+        ModelName::Majority => AnyClassifier::Majority(MajorityConfig.fit(&x, train.1)?),
+        ModelName::LogisticRaw | ModelName::Logistic => {
+            AnyClassifier::Logistic(LogisticConfig::default().fit(&x, train.1)?)
+        }
+        ModelName::Paper => {
+            let mut progress = settings.show_progress.then(|| TrainingProgress::new(name.name()));
+            let watched = if settings.watch_test { Some(preprocessor.transform(test.0)?) } else { None };
+            let options = FitOptions {
+                test: watched.as_ref().map(|x| (x, test.1)),
+                observer: progress.as_mut().map(|progress| progress as _),
+                stop: settings.stop.clone(),
+                ..FitOptions::default()
+            };
+            let config = MlpClassifierConfig::paper()
+                .with_training(settings.training.clone())
+                .with_backend(settings.backend);
+            AnyClassifier::Mlp(config.fit_with(&x, train.1, options)?)
+        }
+    };
+    let seconds = start.elapsed().as_secs_f64();
+    Ok((Pipeline::new(preprocessor, classifier)?, seconds))
+}
