@@ -1,1 +1,11 @@
-//! placeholder
+#![doc = include_str!("../README.md")]
+
+mod config;
+mod error;
+mod model;
+mod objective;
+mod solver;
+
+pub use config::LogisticConfig;
+pub use error::{Error, Result};
+pub use model::{Coefficient, Convergence, Logistic, Warning};
