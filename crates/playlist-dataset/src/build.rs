@@ -1,0 +1,180 @@
+//! From the cells of a file to a checked table.
+
+use std::borrow::Cow;
+
+use playlist_core::{AudioFeature, TrackKey};
+use polars::prelude::{AnyValue, Column, DataType, StringChunked};
+
+use crate::column::plain;
+use crate::feature_column::{self, Parsed};
+use crate::message::excerpt;
+use crate::read::RawTable;
+use crate::report::{MissingCount, Note, ReadReport};
+use crate::table::Parts;
+use crate::text::{CodedColumn, TextColumn};
+use crate::{Error, Result, TrackTable, unit};
+
+/// Checks and converts the cells of a file.
+pub(crate) fn table(mut raw: RawTable) -> Result<TrackTable> {
+    check_duplicates(&mut raw)?;
+    let Parsed { features, notes } = feature_column::parse(&raw)?;
+    raw.notes.extend(notes);
+    let assignment = &raw.assignment;
+    let ids = assignment.id.map(|at| ids(&raw, at)).transpose()?;
+    let titles = assignment.title.map(|at| texts(&raw, at)).transpose()?;
+    let artists = assignment.artist.map(|at| texts(&raw, at)).transpose()?;
+    let labels = assignment.label.map(|at| codes(&raw, at)).transpose()?;
+    let mut splits: Vec<(String, CodedColumn)> = Vec::new();
+    for at in &assignment.splits {
+        if splits.iter().all(|(name, _)| *name != raw.names[*at]) {
+            splits.push((raw.names[*at].clone(), codes(&raw, *at)?));
+        }
+    }
+    let missing = AudioFeature::ALL
+        .into_iter()
+        .zip(&features)
+        .filter_map(|(feature, values)| {
+            Some(MissingCount {
+                feature,
+                n_missing: values.as_ref()?.iter().filter(|value| value.is_nan()).count(),
+            })
+        })
+        .collect();
+    let without_id = |ids: &TextColumn| ids.iter().filter(Option::is_none).count();
+    let mut notes = std::mem::take(&mut raw.assignment.notes);
+    notes.append(&mut raw.notes);
+    let report = ReadReport {
+        n_rows: raw.n_rows,
+        kind: raw.kind,
+        delimiter: raw.delimiter,
+        columns_used: raw.assignment.used,
+        columns_ignored: raw.assignment.ignored,
+        missing,
+        n_without_id: ids.as_ref().map_or(raw.n_rows, without_id),
+        n_without_label: labels.as_ref().map_or(raw.n_rows, CodedColumn::n_missing),
+        notes,
+        file: raw.path,
+    };
+    Ok(TrackTable::from_parts(Parts {
+        n_rows: raw.n_rows,
+        ids,
+        titles,
+        artists,
+        labels,
+        splits,
+        features,
+        report,
+    }))
+}
+
+/// The column at `position`; only for columns that the assignment needs.
+pub(crate) fn column_at(raw: &RawTable, position: usize) -> &Column {
+    raw.columns[position]
+        .as_ref()
+        .expect("every column that the assignment needs is read")
+}
+
+/// The cells of a column as text.
+pub(crate) fn text_cells(raw: &RawTable, position: usize) -> Result<Cow<'_, StringChunked>> {
+    let column = column_at(raw, position);
+    let refused = || Error::ColumnType {
+        path: raw.path.clone(),
+        column: raw.names[position].clone(),
+        expected: "numbers or text",
+        found: column.dtype().to_string(),
+    };
+    let series = column.as_materialized_series();
+    match column.dtype() {
+        DataType::String => Ok(Cow::Borrowed(series.str().map_err(|_| refused())?)),
+        DataType::List(_) => Ok(Cow::Owned(
+            (0..raw.n_rows)
+                .map(|row| series.get(row).ok().and_then(|cell| joined(&cell)))
+                .collect(),
+        )),
+        DataType::Float32 | DataType::Float64 => {
+            let floats = series.cast(&DataType::Float64).map_err(|_| refused())?;
+            let floats = floats.f64().map_err(|_| refused())?;
+            // Rust writes a whole number without `.0`, so 1.0 and the integer 1 are one label.
+            let text = |value: Option<f64>| value.map(|value| value.to_string());
+            Ok(Cow::Owned(floats.iter().map(text).collect()))
+        }
+        dtype if dtype.is_nested() || matches!(dtype, DataType::Binary) => Err(refused()),
+        _ => {
+            let cast = series.cast(&DataType::String).map_err(|_| refused())?;
+            Ok(Cow::Owned(cast.str().map_err(|_| refused())?.clone()))
+        }
+    }
+}
+
+/// A list of texts, such as the artists of a track, as one text.
+fn joined(cell: &AnyValue<'_>) -> Option<String> {
+    let AnyValue::List(values) = cell else { return None };
+    let texts: Vec<String> = values
+        .iter()
+        .filter_map(|value| value.get_str().map(str::to_owned))
+        .collect();
+    Some(texts.join("; "))
+}
+
+fn ids(raw: &RawTable, position: usize) -> Result<TextColumn> {
+    let cells = text_cells(raw, position)?;
+    let mut ids = TextColumn::default();
+    for cell in cells.iter() {
+        let text = cell.unwrap_or_default().trim();
+        if unit::is_missing(text) {
+            ids.push("");
+        } else if let Ok(key) = text.parse::<TrackKey>() {
+            ids.push(key.id());
+        } else {
+            ids.push(text);
+        }
+    }
+    Ok(ids)
+}
+
+/// Titles and names: a song may well be called `Null`, so an empty cell alone is missing.
+fn texts(raw: &RawTable, position: usize) -> Result<TextColumn> {
+    let cells = text_cells(raw, position)?;
+    Ok(cells.iter().map(|cell| cell.map(str::trim)).collect())
+}
+
+fn codes(raw: &RawTable, position: usize) -> Result<CodedColumn> {
+    let cells = text_cells(raw, position)?;
+    let known = |text: &&str| !unit::is_missing(text);
+    Ok(cells
+        .iter()
+        .map(|cell| cell.map(str::trim).filter(known))
+        .collect())
+}
+
+/// Columns of one name must hold the same; then the first is used.
+fn check_duplicates(raw: &mut RawTable) -> Result<()> {
+    for (used, other) in raw.assignment.duplicates.clone() {
+        let (first, second) = (text_cells(raw, used)?, text_cells(raw, other)?);
+        let known = |cell: Option<&str>| {
+            cell.map(str::trim)
+                .filter(|text| !text.is_empty())
+                .map(str::to_owned)
+        };
+        let differing = first
+            .iter()
+            .zip(second.iter())
+            .position(|(a, b)| known(a) != known(b));
+        debug_assert_eq!(plain(&raw.names[used]), plain(&raw.names[other]));
+        if let Some(row) = differing {
+            return Err(Error::DuplicateColumn {
+                path: raw.path.clone(),
+                column: excerpt(&raw.names[used]),
+                first: used.min(other) + 1,
+                second: used.max(other) + 1,
+                row: row + 1,
+            });
+        }
+        raw.notes.push(Note::DuplicateIgnored {
+            column: raw.names[used].clone(),
+            used: used + 1,
+            ignored: other + 1,
+        });
+    }
+    Ok(())
+}

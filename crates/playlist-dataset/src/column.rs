@@ -1,0 +1,337 @@
+//! Which column of a file holds what: names, aliases, duplicates.
+
+use playlist_core::AudioFeature;
+
+use crate::report::{ColumnUse, Note};
+use crate::{Error, ReadOptions, Result};
+
+/// What a column can be used as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Feature(AudioFeature),
+    Camelot,
+    Id,
+    Title,
+    Artist,
+    Label,
+}
+
+impl Role {
+    /// The name of the column in our own tables.
+    pub(crate) const fn column(self) -> &'static str {
+        match self {
+            Self::Feature(feature) => feature.column(),
+            Self::Camelot => "camelot",
+            Self::Id => "track_id",
+            Self::Title => "title",
+            Self::Artist => "artist",
+            Self::Label => "label",
+        }
+    }
+}
+
+/// The names of each role in plain spelling (see [`plain`]), the best first.
+const ALIASES: [(Role, &[&str]); 18] = {
+    use AudioFeature as F;
+    use Role::Feature;
+    [
+        (Feature(F::Danceability), &["danceability", "dance"]),
+        (Feature(F::Energy), &["energy"]),
+        (Feature(F::Key), &["key", "keysignature"]),
+        (
+            Feature(F::Loudness),
+            &["loudness", "loudnessdb", "loud", "louddb"],
+        ),
+        (Feature(F::Mode), &["mode"]),
+        (Feature(F::Speechiness), &["speechiness", "speech"]),
+        (Feature(F::Acousticness), &["acousticness", "acoustic"]),
+        (
+            Feature(F::Instrumentalness),
+            &["instrumentalness", "instrumental"],
+        ),
+        (Feature(F::Liveness), &["liveness", "live"]),
+        (Feature(F::Tempo), &["tempo", "tempobpm", "bpm"]),
+        (
+            Feature(F::DurationMs),
+            &[
+                "durationms",
+                "trackdurationms",
+                "duration",
+                "trackduration",
+                "durations",
+                "durationsec",
+                "durationsecs",
+                "durationseconds",
+                "durationmin",
+                "durationminutes",
+                "time",
+                "length",
+                "lengthms",
+                "lengths",
+                "lengthseconds",
+            ],
+        ),
+        (Feature(F::TimeSignature), &["timesignature"]),
+        (Feature(F::Valence), &["valence", "happy", "happiness"]),
+        (Role::Camelot, &["camelot"]),
+        (
+            Role::Id,
+            &[
+                "trackid",
+                "trackuri",
+                "spotifyid",
+                "spotifyuri",
+                "spotifytrackid",
+                "uri",
+                "id",
+            ],
+        ),
+        (
+            Role::Title,
+            &["trackname", "songname", "song", "title", "name", "track"],
+        ),
+        (Role::Artist, &["artist", "artistnames", "artistname", "artists"]),
+        (
+            Role::Label,
+            &[
+                "label",
+                "class",
+                "target",
+                "liked",
+                "like",
+                "playlist",
+                "playlistname",
+            ],
+        ),
+    ]
+};
+
+/// Columns whose presence shows that `label` is the record label: exports of playlists have them.
+const ALBUM_COLUMNS: [&str; 3] = ["album", "albumname", "albumdate"];
+
+/// The name in lower case with letters and digits only.
+pub(crate) fn plain(name: &str) -> String {
+    name.chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+/// The roles that a column of this name can have, with the rank of the name among the role's names.
+fn role_of(name: &str) -> Option<(Role, usize)> {
+    let plain = plain(name);
+    ALIASES.iter().find_map(|(role, names)| {
+        let rank = names.iter().position(|alias| *alias == plain)?;
+        Some((*role, rank))
+    })
+}
+
+/// Whether the column is an audio feature by its name.
+pub(crate) fn is_feature(name: &str) -> bool {
+    matches!(role_of(name), Some((Role::Feature(_), _)))
+}
+
+/// Whether the name is `split` or `split_` and a number.
+fn is_split(name: &str) -> bool {
+    let name = name.trim().to_ascii_lowercase();
+    name.strip_prefix("split").is_some_and(|rest| {
+        rest.trim_start_matches(['_', '-', ' '])
+            .bytes()
+            .all(|byte| byte.is_ascii_digit())
+    })
+}
+
+/// Whether a column of this name may be needed, so that its cells must be kept.
+pub(crate) fn is_candidate(name: &str, options: &ReadOptions) -> bool {
+    let wanted = |column: &Option<String>| column.as_deref().is_some_and(|c| plain(c) == plain(name));
+    role_of(name).is_some()
+        || is_split(name)
+        || wanted(&options.label_column)
+        || wanted(&options.split_column)
+}
+
+/// The positions of the columns that are used, and what was decided about the others.
+#[derive(Debug, Default)]
+pub(crate) struct Assignment {
+    pub(crate) features: [Option<usize>; AudioFeature::ALL.len()],
+    pub(crate) camelot: Option<usize>,
+    pub(crate) id: Option<usize>,
+    pub(crate) title: Option<usize>,
+    pub(crate) artist: Option<usize>,
+    pub(crate) label: Option<usize>,
+    pub(crate) splits: Vec<usize>,
+    /// Used column and another of the same name, whose cells must be the same.
+    pub(crate) duplicates: Vec<(usize, usize)>,
+    pub(crate) used: Vec<ColumnUse>,
+    pub(crate) ignored: Vec<String>,
+    pub(crate) notes: Vec<Note>,
+}
+
+impl Assignment {
+    /// Decides for the columns `names` of the file `path`.
+    pub(crate) fn new(path: &str, names: &[String], options: &ReadOptions) -> Result<Self> {
+        let mut assignment = Self::default();
+        for (role, _) in ALIASES {
+            let position = match (role, &options.label_column) {
+                (Role::Label, Some(wanted)) => Some(find(path, names, wanted)?),
+                _ => assignment.best(names, role),
+            };
+            *assignment.slot(role) = position;
+        }
+        let beside_duration = AudioFeature::ALL
+            .into_iter()
+            .filter(|f| *f != AudioFeature::DurationMs);
+        if beside_duration
+            .into_iter()
+            .all(|f| assignment.features[f.index()].is_none())
+            && assignment.camelot.is_none()
+        {
+            return Err(Error::NoFeatures {
+                path: path.to_owned(),
+                found: names.to_vec(),
+            });
+        }
+        assignment.drop_camelot_if_key_or_mode_is_given(names);
+        assignment.splits = (0..names.len()).filter(|i| is_split(&names[*i])).collect();
+        if let Some(wanted) = &options.split_column {
+            let position = find(path, names, wanted)?;
+            if !assignment.splits.contains(&position) {
+                assignment.splits.push(position);
+            }
+        }
+        assignment.note_duplicates(names);
+        assignment.list_columns(names);
+        Ok(assignment)
+    }
+
+    /// The positions of all columns whose cells are needed, ascending.
+    pub(crate) fn needed(&self) -> Vec<usize> {
+        let mut needed: Vec<usize> = self.roles().into_iter().map(|(_, position)| position).collect();
+        needed.extend(&self.splits);
+        needed.extend(self.duplicates.iter().map(|(_, second)| *second));
+        needed.sort_unstable();
+        needed.dedup();
+        needed
+    }
+
+    fn slot(&mut self, role: Role) -> &mut Option<usize> {
+        match role {
+            Role::Feature(feature) => &mut self.features[feature.index()],
+            Role::Camelot => &mut self.camelot,
+            Role::Id => &mut self.id,
+            Role::Title => &mut self.title,
+            Role::Artist => &mut self.artist,
+            Role::Label => &mut self.label,
+        }
+    }
+
+    fn roles(&self) -> Vec<(Role, usize)> {
+        let features = AudioFeature::ALL.map(|f| (Role::Feature(f), self.features[f.index()]));
+        let others = [
+            (Role::Camelot, self.camelot),
+            (Role::Id, self.id),
+            (Role::Title, self.title),
+            (Role::Artist, self.artist),
+            (Role::Label, self.label),
+        ];
+        features
+            .into_iter()
+            .chain(others)
+            .filter_map(|(role, position)| Some((role, position?)))
+            .collect()
+    }
+
+    /// The column that fits `role` best: best name first, then leftmost. The others are noted.
+    fn best(&mut self, names: &[String], role: Role) -> Option<usize> {
+        let exported = names
+            .iter()
+            .any(|name| ALBUM_COLUMNS.contains(&plain(name).as_str()));
+        let mut fitting: Vec<(usize, usize)> = Vec::new();
+        for (position, name) in names.iter().enumerate() {
+            match role_of(name) {
+                Some((Role::Label, 0)) if exported && role == Role::Label => {
+                    self.notes.push(Note::RecordLabel { column: name.clone() });
+                }
+                Some((found, rank)) if found == role => fitting.push((rank, position)),
+                _ => {}
+            }
+        }
+        fitting.sort_unstable();
+        let (_, best) = *fitting.first()?;
+        for (_, other) in &fitting[1..] {
+            if plain(&names[*other]) != plain(&names[best]) {
+                self.notes.push(Note::AliasIgnored {
+                    column: names[*other].clone(),
+                    used: names[best].clone(),
+                    used_as: role.column().to_owned(),
+                });
+            }
+        }
+        Some(best)
+    }
+
+    fn drop_camelot_if_key_or_mode_is_given(&mut self, names: &[String]) {
+        let given = [AudioFeature::Key, AudioFeature::Mode]
+            .into_iter()
+            .find_map(|feature| self.features[feature.index()]);
+        if let (Some(key), Some(camelot)) = (given, self.camelot) {
+            self.camelot = None;
+            self.notes.push(Note::AliasIgnored {
+                column: names[camelot].clone(),
+                used: names[key].clone(),
+                used_as: "key and mode".to_owned(),
+            });
+        }
+    }
+
+    fn note_duplicates(&mut self, names: &[String]) {
+        let mut used: Vec<usize> = self.roles().into_iter().map(|(_, position)| position).collect();
+        used.extend(&self.splits);
+        used.sort_unstable();
+        used.dedup();
+        let plain_names: Vec<String> = names.iter().map(|name| plain(name)).collect();
+        for first in &used {
+            for second in 0..names.len() {
+                let same = second != *first && plain_names[second] == plain_names[*first];
+                if same && !self.duplicates.iter().any(|(a, b)| a == &second && b == first) {
+                    self.duplicates.push((*first, second));
+                }
+            }
+        }
+    }
+
+    fn list_columns(&mut self, names: &[String]) {
+        let mut read = vec![false; names.len()];
+        for (role, position) in self.roles() {
+            read[position] = true;
+            self.used.push(ColumnUse {
+                column: names[position].clone(),
+                used_as: role.column().to_owned(),
+            });
+        }
+        for position in &self.splits {
+            read[*position] = true;
+            self.used.push(ColumnUse {
+                column: names[*position].clone(),
+                used_as: "split".to_owned(),
+            });
+        }
+        self.ignored = (0..names.len())
+            .filter(|i| !read[*i])
+            .map(|i| names[i].clone())
+            .collect();
+    }
+}
+
+/// The column named `wanted`: exactly, or else in plain spelling.
+fn find(path: &str, names: &[String], wanted: &str) -> Result<usize> {
+    names
+        .iter()
+        .position(|name| name == wanted)
+        .or_else(|| names.iter().position(|name| plain(name) == plain(wanted)))
+        .ok_or_else(|| Error::MissingColumn {
+            path: path.to_owned(),
+            column: wanted.to_owned(),
+            found: names.to_vec(),
+        })
+}

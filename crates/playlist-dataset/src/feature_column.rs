@@ -1,0 +1,311 @@
+//! Columns of audio features: numbers in our units, checked against their ranges.
+
+use playlist_core::AudioFeature;
+use polars::prelude::{DataType, StringChunked};
+
+use crate::build::{column_at, text_cells};
+use crate::feature_range::finish;
+use crate::message::excerpt;
+use crate::read::RawTable;
+use crate::report::Note;
+use crate::unit;
+use crate::{Error, Result};
+
+/// One column for each feature that the file has, NaN where a value is missing.
+pub(crate) type Features = [Option<Vec<f32>>; AudioFeature::ALL.len()];
+
+/// The features of a file and what was decided about their units.
+pub(crate) struct Parsed {
+    pub(crate) features: Features,
+    pub(crate) notes: Vec<Note>,
+}
+
+/// Reads all columns of features.
+pub(crate) fn parse(raw: &RawTable) -> Result<Parsed> {
+    let mut columns = parse_columns(raw)?;
+    let mut notes: Vec<Note> = columns.iter_mut().flat_map(|c| c.notes.drain(..)).collect();
+    let percent = is_percent(raw, &columns)?;
+    for column in &mut columns {
+        column.scale = if percent && is_share(column.feature) {
+            100.0
+        } else {
+            column.scale
+        };
+        finish(raw, column, &mut notes)?;
+    }
+    let mut features = Features::default();
+    for mut column in columns {
+        if let Some(mode) = column
+            .mode
+            .take()
+            .filter(|_| raw.assignment.features[MODE].is_none())
+        {
+            notes.push(derived(raw, AudioFeature::Mode, column.position));
+            features[MODE] = Some(mode);
+        }
+        features[column.feature.index()] = Some(column.values);
+    }
+    if let Some(position) = raw.assignment.camelot {
+        let (keys, modes) = two_columns(raw, position, "a place such as `8B`", unit::camelot)?;
+        notes.push(derived(raw, AudioFeature::Key, position));
+        notes.push(derived(raw, AudioFeature::Mode, position));
+        features[AudioFeature::Key.index()] = Some(keys);
+        features[MODE] = Some(modes);
+    }
+    Ok(Parsed { features, notes })
+}
+
+const MODE: usize = AudioFeature::Mode.index();
+
+fn derived(raw: &RawTable, feature: AudioFeature, position: usize) -> Note {
+    Note::Derived {
+        feature,
+        column: raw.names[position].clone(),
+    }
+}
+
+/// A column on its way: values as the file has them, and by how much they are to be divided.
+pub(crate) struct FeatureColumn {
+    pub(crate) feature: AudioFeature,
+    pub(crate) position: usize,
+    pub(crate) values: Vec<f32>,
+    pub(crate) scale: f32,
+    /// Whether the values were minutes and seconds in text, and are milliseconds now.
+    pub(crate) from_clock: bool,
+    /// The mode, where a key in text gave it.
+    mode: Option<Vec<f32>>,
+    notes: Vec<Note>,
+}
+
+/// Reads the columns in as many threads as there are cores: most of the time goes into numbers as text.
+fn parse_columns(raw: &RawTable) -> Result<Vec<FeatureColumn>> {
+    /// Below this many rows a thread costs more than it saves.
+    const FEW: usize = 20_000;
+    let wanted: Vec<(AudioFeature, usize)> = AudioFeature::ALL
+        .into_iter()
+        .filter_map(|feature| Some((feature, raw.assignment.features[feature.index()]?)))
+        .collect();
+    let n_threads = match raw.n_rows {
+        ..FEW => 1,
+        _ => std::thread::available_parallelism().map_or(1, usize::from),
+    };
+    let parse_some =
+        |some: &[(AudioFeature, usize)]| some.iter().map(|(f, p)| parse_column(raw, *f, *p)).collect();
+    if n_threads == 1 {
+        return parse_some(&wanted);
+    }
+    let parts: Vec<Result<Vec<FeatureColumn>>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = wanted
+            .chunks(wanted.len().div_ceil(n_threads))
+            .map(|some| scope.spawn(|| parse_some(some)))
+            .collect();
+        let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
+            thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        threads.into_iter().map(join).collect()
+    });
+    let parts: Vec<Vec<FeatureColumn>> = parts.into_iter().collect::<Result<_>>()?;
+    Ok(parts.into_iter().flatten().collect())
+}
+
+fn parse_column(raw: &RawTable, feature: AudioFeature, position: usize) -> Result<FeatureColumn> {
+    let mut column = FeatureColumn {
+        feature,
+        position,
+        values: Vec::new(),
+        scale: 1.0,
+        from_clock: false,
+        mode: None,
+        notes: Vec::new(),
+    };
+    match column_at(raw, position).dtype() {
+        DataType::Boolean if feature != AudioFeature::Mode => {
+            return Err(Error::ColumnType {
+                path: raw.path.clone(),
+                column: raw.names[position].clone(),
+                expected: "numbers",
+                found: "bool".to_owned(),
+            });
+        }
+        dtype if dtype.is_primitive_numeric() => column.values = numbers(raw, position)?,
+        _ => from_text(raw, &mut column)?,
+    }
+    Ok(column)
+}
+
+/// The values of a column that holds numbers.
+fn numbers(raw: &RawTable, position: usize) -> Result<Vec<f32>> {
+    let refused = |_| Error::ColumnType {
+        path: raw.path.clone(),
+        column: raw.names[position].clone(),
+        expected: "numbers",
+        found: column_at(raw, position).dtype().to_string(),
+    };
+    let cast = column_at(raw, position)
+        .cast(&DataType::Float32)
+        .map_err(refused)?;
+    let values = cast.f32().map_err(refused)?;
+    Ok(values.iter().map(|value| value.unwrap_or(f32::NAN)).collect())
+}
+
+/// Reads a column of text: as numbers, or else in the other way that the feature can be written.
+///
+/// The first cell that is no number decides: if it is written in the other way, the whole column must be.
+fn from_text(raw: &RawTable, column: &mut FeatureColumn) -> Result<()> {
+    let position = column.position;
+    let cells = text_cells(raw, position)?;
+    let row = match convert(&cells, unit::number) {
+        Ok(values) => {
+            column.values = values;
+            return Ok(());
+        }
+        Err(row) => row,
+    };
+    let first = cells.get(row);
+    let way = Way::of(column.feature);
+    if first.is_none_or(|text| (way.read)(text).is_none()) {
+        return Err(bad_value(raw, position, row, way.either, first));
+    }
+    column.values = convert(&cells, way.read)
+        .map_err(|row| bad_value(raw, position, row, way.expected, cells.get(row)))?;
+    column.notes.push(Note::Converted {
+        column: raw.names[position].clone(),
+        from: way.from,
+        to: way.to,
+    });
+    column.from_clock = column.feature == AudioFeature::DurationMs;
+    if column.feature == AudioFeature::Key {
+        let mode = |cell: Option<&str>| cell.and_then(unit::key_text).map_or(f32::NAN, |(_, mode)| mode);
+        let modes: Vec<f32> = cells.iter().map(mode).collect();
+        column.mode = modes.iter().any(|mode| !mode.is_nan()).then_some(modes);
+    }
+    Ok(())
+}
+
+/// Another way to write a feature than as a number.
+struct Way {
+    read: fn(&str) -> Option<f32>,
+    /// What a cell must be that is written in this way.
+    expected: &'static str,
+    /// What a cell may be when neither way is settled.
+    either: &'static str,
+    from: &'static str,
+    to: &'static str,
+}
+
+impl Way {
+    fn of(feature: AudioFeature) -> Self {
+        match feature {
+            AudioFeature::Key => Self {
+                read: |text| unit::key_text(text).map(|(key, _)| key),
+                expected: "a key such as `F minor`, as in other rows",
+                either: "a pitch class 0 to 11 or a key such as `F minor`",
+                from: "keys as text",
+                to: "pitch classes",
+            },
+            AudioFeature::Mode => Self {
+                read: unit::mode_text,
+                expected: "`major` or `minor`, as in other rows",
+                either: "0, 1, `major` or `minor`",
+                from: "modes as text",
+                to: "0 minor, 1 major",
+            },
+            AudioFeature::TimeSignature => Self {
+                read: unit::metre,
+                expected: "a metre such as `4/4`, as in other rows",
+                either: "beats in a bar, or a metre such as `4/4`",
+                from: "metres",
+                to: "beats per bar",
+            },
+            AudioFeature::DurationMs => Self {
+                read: unit::clock_ms,
+                expected: "minutes and seconds such as `3:38`, as in other rows",
+                either: "a number, or minutes and seconds such as `3:38`",
+                from: "minutes and seconds",
+                to: "ms",
+            },
+            _ => Self {
+                read: unit::comma_number,
+                expected: "a number with a decimal comma, as in other rows",
+                either: "a number",
+                from: "decimal commas",
+                to: "decimal points",
+            },
+        }
+    }
+}
+
+/// Every cell through `read`, or the first row (from 0) that it does not understand.
+fn convert(cells: &StringChunked, read: impl Fn(&str) -> Option<f32>) -> Result<Vec<f32>, usize> {
+    let mut values = Vec::with_capacity(cells.len());
+    for (row, cell) in cells.iter().enumerate() {
+        values.push(cell.map_or(Some(f32::NAN), &read).ok_or(row)?);
+    }
+    Ok(values)
+}
+
+fn two_columns(
+    raw: &RawTable,
+    position: usize,
+    expected: &'static str,
+    read: impl Fn(&str) -> Option<(f32, f32)>,
+) -> Result<(Vec<f32>, Vec<f32>)> {
+    let cells = text_cells(raw, position)?;
+    let pair = |(row, cell): (usize, Option<&str>)| {
+        cell.map_or(Some((f32::NAN, f32::NAN)), &read)
+            .ok_or_else(|| bad_value(raw, position, row, expected, cell))
+    };
+    cells.iter().enumerate().map(pair).collect()
+}
+
+pub(crate) fn bad_value(
+    raw: &RawTable,
+    position: usize,
+    row: usize,
+    expected: &'static str,
+    found: Option<&str>,
+) -> Error {
+    Error::BadValue {
+        path: raw.path.clone(),
+        row: row + 1,
+        line: raw.lines.line(row),
+        column: raw.names[position].clone(),
+        expected,
+        found: excerpt(found.unwrap_or_default()),
+    }
+}
+
+/// Whether the feature is a share from 0 to 1 that some files write in percent.
+fn is_share(feature: AudioFeature) -> bool {
+    feature != AudioFeature::Mode && *feature.valid_range().end() == 1.0
+}
+
+/// Whether the shares of the file are in percent: in some column more than half of the values exceed 1.
+///
+/// A column with proper fractions and nothing above 1 beside it could be either, and is refused.
+fn is_percent(raw: &RawTable, columns: &[FeatureColumn]) -> Result<bool> {
+    let over = |column: &FeatureColumn| {
+        let known = column.values.iter().filter(|value| !value.is_nan()).count();
+        let over = column.values.iter().filter(|value| **value > 1.0).count();
+        (over, over * 2 > known)
+    };
+    let shares: Vec<&FeatureColumn> = columns.iter().filter(|c| is_share(c.feature)).collect();
+    if !shares.iter().any(|column| over(column).1) {
+        return Ok(false);
+    }
+    for column in shares {
+        let fraction = column.values.iter().any(|value| *value > 0.0 && *value < 1.0);
+        if fraction && over(column).0 == 0 {
+            return Err(Error::AmbiguousUnit {
+                path: raw.path.clone(),
+                column: raw.names[column.position].clone(),
+                expected: "percent, as in other columns of the file",
+                found: "fractions only",
+                hint: "write all such columns from 0 to 1, or all in percent",
+            });
+        }
+    }
+    Ok(true)
+}

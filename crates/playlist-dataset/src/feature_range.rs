@@ -1,0 +1,140 @@
+//! Columns of audio features: brought into our units and checked against their ranges.
+
+use playlist_core::AudioFeature;
+
+use crate::build::column_at;
+use crate::column::plain;
+use crate::feature_column::{FeatureColumn, bad_value};
+use crate::message::excerpt;
+use crate::read::RawTable;
+use crate::report::Note;
+use crate::unit::{self, DurationUnit};
+use crate::{Error, Result};
+
+/// Brings a column into our unit and checks its range.
+pub(crate) fn finish(raw: &RawTable, column: &mut FeatureColumn, notes: &mut Vec<Note>) -> Result<()> {
+    let name = &raw.names[column.position];
+    check_finite(raw, column)?;
+    let mut converted = |from, to| {
+        notes.push(Note::Converted {
+            column: name.clone(),
+            from,
+            to,
+        });
+    };
+    let mut factor = 1.0;
+    match column.feature {
+        AudioFeature::DurationMs => {
+            let duration = duration_unit(raw, column)?;
+            factor = duration.in_ms();
+            match duration {
+                DurationUnit::Milliseconds => {}
+                DurationUnit::Seconds => converted("seconds", "ms"),
+                DurationUnit::Minutes => converted("minutes", "ms"),
+            }
+        }
+        AudioFeature::Loudness => check_sign(raw, column)?,
+        _ if column.scale > 1.0 => converted("percent", "0 to 1"),
+        _ => {}
+    }
+    let (feature, scale) = (column.feature, column.scale);
+    let range = feature.valid_range();
+    for row in 0..column.values.len() {
+        let value = column.values[row] * factor / scale;
+        if feature.is_missing(value) {
+            column.values[row] = f32::NAN;
+        } else if range.contains(&value) && (!feature.is_categorical() || value.fract() == 0.0) {
+            column.values[row] = value;
+        } else {
+            return Err(out_of_range(raw, column, row, factor));
+        }
+    }
+    Ok(())
+}
+
+fn check_finite(raw: &RawTable, column: &FeatureColumn) -> Result<()> {
+    match column.values.iter().position(|value| value.is_infinite()) {
+        None => Ok(()),
+        Some(row) => {
+            let found = cell_text(raw, column, row);
+            Err(bad_value(
+                raw,
+                column.position,
+                row,
+                "a finite number",
+                Some(&found),
+            ))
+        }
+    }
+}
+
+/// The unit of a column of durations; minutes and seconds in text are milliseconds by now.
+fn duration_unit(raw: &RawTable, column: &FeatureColumn) -> Result<DurationUnit> {
+    let known: Vec<f32> = column
+        .values
+        .iter()
+        .copied()
+        .filter(|value| *value > 0.0)
+        .collect();
+    let Some(median) = unit::median(&known).filter(|_| !column.from_clock) else {
+        return Ok(DurationUnit::Milliseconds);
+    };
+    let name = &raw.names[column.position];
+    unit::duration_unit(&plain(name), median).map_err(|found| Error::AmbiguousUnit {
+        path: raw.path.clone(),
+        column: name.clone(),
+        expected: "durations in milliseconds or seconds",
+        found,
+        hint: "name the column `duration_ms`, `duration_s` or `duration_min`, as its values are",
+    })
+}
+
+/// Loudness is negative but for a few tracks; a column without a sign is something else.
+fn check_sign(raw: &RawTable, column: &FeatureColumn) -> Result<()> {
+    let known = || column.values.iter().filter(|value| !value.is_nan());
+    let loudest = known().copied().fold(0.0, f32::max);
+    let several = known().count() > 1;
+    if known().any(|value| *value < 0.0) || !(loudest > 5.0 || several && loudest > 0.0) {
+        return Ok(());
+    }
+    Err(Error::AmbiguousUnit {
+        path: raw.path.clone(),
+        column: raw.names[column.position].clone(),
+        expected: "dB, about -60 to 0",
+        found: "no negative value, so the sign is lost or the values were rescaled",
+        hint: "restore the values in dB or remove the column",
+    })
+}
+
+fn out_of_range(raw: &RawTable, column: &FeatureColumn, row: usize, factor: f32) -> Error {
+    let found = cell_text(raw, column, row);
+    let (feature, range) = (column.feature, column.feature.valid_range());
+    let value = column.values[row] * factor / column.scale;
+    if range.contains(&value) {
+        return bad_value(raw, column.position, row, "a whole number", Some(&found));
+    }
+    let in_file = |bound: f32| bound * column.scale / factor;
+    Error::OutOfRange {
+        path: raw.path.clone(),
+        row: row + 1,
+        line: raw.lines.line(row),
+        column: raw.names[column.position].clone(),
+        range: in_file(*range.start())..=in_file(*range.end()),
+        unit: if column.scale > 1.0 {
+            "percent"
+        } else if factor > 1.0 {
+            "a day at most"
+        } else {
+            feature.unit()
+        },
+        found: excerpt(&found),
+    }
+}
+
+/// The cell as the file has it.
+fn cell_text(raw: &RawTable, column: &FeatureColumn, row: usize) -> String {
+    match column_at(raw, column.position).str() {
+        Ok(cells) => cells.get(row).unwrap_or_default().to_owned(),
+        Err(_) => column.values[row].to_string(),
+    }
+}

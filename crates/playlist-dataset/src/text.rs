@@ -1,0 +1,137 @@
+//! Columns of text: one buffer for many short texts, and numbers for repeated ones.
+
+use std::collections::HashMap;
+
+/// Texts one after the other in one buffer; an empty text stands for a missing one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TextColumn {
+    data: String,
+    ends: Vec<usize>,
+}
+
+impl TextColumn {
+    pub(crate) fn push(&mut self, text: &str) {
+        self.data.push_str(text);
+        self.ends.push(self.data.len());
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(crate) fn get(&self, row: usize) -> Option<&str> {
+        let start = row.checked_sub(1).map_or(0, |before| self.ends[before]);
+        Some(&self.data[start..self.ends[row]]).filter(|text| !text.is_empty())
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Option<&str>> {
+        (0..self.len()).map(|row| self.get(row))
+    }
+
+    pub(crate) fn select(&self, rows: &[usize]) -> Self {
+        rows.iter().map(|row| self.get(*row)).collect()
+    }
+}
+
+impl<'a> FromIterator<Option<&'a str>> for TextColumn {
+    fn from_iter<I: IntoIterator<Item = Option<&'a str>>>(texts: I) -> Self {
+        let mut column = Self::default();
+        for text in texts {
+            column.push(text.unwrap_or_default());
+        }
+        column
+    }
+}
+
+/// Texts of which few differ: each is a number into a list of names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CodedColumn {
+    names: Vec<String>,
+    codes: Vec<Option<u32>>,
+    by_name: HashMap<String, u32>,
+}
+
+impl CodedColumn {
+    pub(crate) fn push(&mut self, text: Option<&str>) {
+        let code = text.map(|text| match self.codes.last() {
+            Some(Some(last)) if self.names[*last as usize] == text => *last,
+            _ => self.code(text),
+        });
+        self.codes.push(code);
+    }
+
+    fn code(&mut self, text: &str) -> u32 {
+        if let Some(code) = self.by_name.get(text) {
+            return *code;
+        }
+        let code = u32::try_from(self.names.len()).expect("more than 4 billion names do not fit in memory");
+        self.names.push(text.to_owned());
+        self.by_name.insert(text.to_owned(), code);
+        code
+    }
+
+    pub(crate) fn get(&self, row: usize) -> Option<&str> {
+        self.codes[row].map(|code| self.names[code as usize].as_str())
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.codes.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Option<&str>> {
+        (0..self.len()).map(|row| self.get(row))
+    }
+
+    /// The names that occur, sorted, each with its number of rows.
+    pub(crate) fn counts(&self) -> Vec<(String, usize)> {
+        let mut counts = vec![0; self.names.len()];
+        for code in self.codes.iter().flatten() {
+            counts[*code as usize] += 1;
+        }
+        let mut counts: Vec<(String, usize)> = self.names.iter().cloned().zip(counts).collect();
+        counts.retain(|(_, n)| *n > 0);
+        counts.sort();
+        counts
+    }
+
+    pub(crate) fn n_missing(&self) -> usize {
+        self.codes.iter().filter(|code| code.is_none()).count()
+    }
+
+    pub(crate) fn select(&self, rows: &[usize]) -> Self {
+        rows.iter().map(|row| self.get(*row)).collect()
+    }
+}
+
+impl<'a> FromIterator<Option<&'a str>> for CodedColumn {
+    fn from_iter<I: IntoIterator<Item = Option<&'a str>>>(texts: I) -> Self {
+        let mut column = Self::default();
+        for text in texts {
+            column.push(text);
+        }
+        column
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_text_is_missing() {
+        let column: TextColumn = [Some("a"), None, Some(""), Some("bc")].into_iter().collect();
+        assert_eq!(
+            column.iter().collect::<Vec<_>>(),
+            [Some("a"), None, None, Some("bc")]
+        );
+        assert_eq!(column.select(&[3, 1]).get(0), Some("bc"));
+    }
+
+    #[test]
+    fn counts_are_sorted_and_leave_out_what_was_dropped() {
+        let column: CodedColumn = [Some("b"), None, Some("a"), Some("b")].into_iter().collect();
+        assert_eq!(column.counts(), [("a".to_owned(), 1), ("b".to_owned(), 2)]);
+        assert_eq!(column.select(&[0, 1]).counts(), [("b".to_owned(), 1)]);
+        assert_eq!(column.n_missing(), 1);
+    }
+}
