@@ -59,7 +59,11 @@ fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
         Some(path) => experiment.evaluate(&SavedModel::load(path, cli.model.backend)?)?,
         None => experiment.run()?,
     };
-    let text = if cli.output.json { to_json(&outcome.report)? } else { experiment_text(&outcome.report) };
+    let text = if cli.output.json {
+        to_json(&outcome.report)?
+    } else {
+        experiment_text(&outcome.report)
+    };
     // A reader that closes early, such as `head`, is no error.
     if let Err(error) = std::io::stdout().write_all(text.as_bytes())
         && error.kind() != std::io::ErrorKind::BrokenPipe
@@ -75,9 +79,19 @@ fn check_outputs(cli: &Cli) -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     let in_out = cli.output.out.iter().map(|folder| folder.join("report.json"));
-    for path in cli.save.iter().chain(&cli.output.predictions).cloned().chain(in_out) {
+    for path in cli
+        .save
+        .iter()
+        .chain(&cli.output.predictions)
+        .cloned()
+        .chain(in_out)
+    {
         if path.try_exists()? {
-            return Err(format!("`{}` exists already: choose another name or add --overwrite", path.display()).into());
+            return Err(format!(
+                "`{}` exists already: choose another name or add --overwrite",
+                path.display()
+            )
+            .into());
         }
     }
     Ok(())
@@ -90,15 +104,14 @@ fn write_outputs(cli: &Cli, experiment: &Experiment, outcome: &Outcome) -> Resul
         model.save(path, overwrite)?;
         eprintln!("saved {} as {}", model.name(), path.display());
     }
-    let names = outcome.report.models.iter().map(|model| model.name.as_str());
-    let predictions: Vec<_> = names.zip(&outcome.predictions).collect();
     let folder = cli.output.out.as_deref();
     let in_folder = folder.map(|folder| folder.join("predictions.csv"));
     if let Some(folder) = folder {
-        std::fs::create_dir_all(folder).map_err(|error| format!("`{}` could not be made: {error}", folder.display()))?;
+        std::fs::create_dir_all(folder)
+            .map_err(|error| format!("`{}` could not be made: {error}", folder.display()))?;
     }
     for path in cli.output.predictions.iter().chain(&in_folder) {
-        write_predictions(path, experiment, outcome, &predictions, overwrite)?;
+        write_predictions(path, experiment, outcome, overwrite)?;
         say(path);
     }
     let Some(folder) = folder else { return Ok(()) };

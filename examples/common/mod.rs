@@ -52,7 +52,12 @@ pub struct SplitArgs {
     #[arg(long, value_name = "COLUMN")]
     pub split_column: Option<String>,
     /// What is kept in one part: track, artist
-    #[arg(long, value_name = "WHAT", default_value = "track", conflicts_with = "split_column")]
+    #[arg(
+        long,
+        value_name = "WHAT",
+        default_value = "track",
+        conflicts_with = "split_column"
+    )]
     pub group_by: GroupBy,
     /// Decides split, initial weights, shuffling and dropout
     #[arg(long, default_value_t = 0)]
@@ -108,7 +113,11 @@ pub struct OutputArgs {
 impl OutputArgs {
     /// Whether files that exist may be replaced.
     pub fn overwriting(&self) -> Overwrite {
-        if self.overwrite { Overwrite::Allow } else { Overwrite::Refuse }
+        if self.overwrite {
+            Overwrite::Allow
+        } else {
+            Overwrite::Refuse
+        }
     }
 }
 
@@ -116,10 +125,14 @@ impl DataArgs {
     /// The files named, or the shipped table.
     pub fn source(&self) -> Source {
         match (&self.positive, &self.negative, &self.table) {
-            (Some(positive), Some(negative), _) => {
-                Source::Pair { positive: positive.clone(), negative: negative.clone() }
-            }
-            (_, _, Some(path)) => Source::Table { path: path.clone(), label: self.label.clone() },
+            (Some(positive), Some(negative), _) => Source::Pair {
+                positive: positive.clone(),
+                negative: negative.clone(),
+            },
+            (_, _, Some(path)) => Source::Table {
+                path: path.clone(),
+                label: self.label.clone(),
+            },
             _ => Source::Table {
                 path: PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/datasets/two_listeners.csv")),
                 label: None,
@@ -150,7 +163,10 @@ pub fn experiment_config(
         balance,
         split: match &split.split_column {
             Some(column) => SplitMethod::Column(column.clone()),
-            None => SplitMethod::Stratified { test_fraction: split.test_size, group_by: split.group_by },
+            None => SplitMethod::Stratified {
+                test_fraction: split.test_size,
+                group_by: split.group_by,
+            },
         },
         seed: split.seed,
         repeats: split.repeats as usize,
@@ -183,7 +199,9 @@ pub fn stop_on_ctrl_c() -> Result<StopSignal, Box<dyn Error>> {
 
 /// Runs `main`, prints an error with its causes on standard error and turns it into exit code 1.
 pub fn exit_code(main: impl FnOnce() -> Result<(), Box<dyn Error>>) -> ExitCode {
-    let Err(error) = main() else { return ExitCode::SUCCESS };
+    let Err(error) = main() else {
+        return ExitCode::SUCCESS;
+    };
     let mut text = format!("error: {error}");
     let mut cause = error.source();
     while let Some(error) = cause {

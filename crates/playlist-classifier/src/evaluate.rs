@@ -9,8 +9,8 @@ use playlist_metrics::{
 };
 use playlist_report::{Comparison, MetricsSection};
 
-use crate::model::{AnyClassifier, AnyPipeline};
 use crate::Result;
+use crate::model::{AnyClassifier, AnyPipeline};
 
 /// The level of every interval.
 const LEVEL: f64 = 0.95;
@@ -81,7 +81,10 @@ fn binary(report: BinaryReport) -> Scores {
     ];
     Scores {
         metrics,
-        intervals: intervals.into_iter().map(|(name, interval)| (name.to_owned(), interval)).collect(),
+        intervals: intervals
+            .into_iter()
+            .map(|(name, interval)| (name.to_owned(), interval))
+            .collect(),
         majority: report.majority_test,
     }
 }
@@ -131,7 +134,11 @@ pub(crate) fn against_baseline(
         });
     }
     let is_right = |p: &Probabilities| -> Vec<bool> {
-        p.most_probable().iter().zip(y.y()).map(|(found, label)| found == label).collect()
+        p.most_probable()
+            .iter()
+            .zip(y.y())
+            .map(|(found, label)| found == label)
+            .collect()
     };
     let (right, baseline_right) = (is_right(p), is_right(baseline_p));
     let share = |right: &[bool]| right.iter().filter(|right| **right).count() as f64 / right.len() as f64;
@@ -183,9 +190,8 @@ pub(crate) fn intervals_over_repeats(
         .filter(|name| *name != "threshold")
         .map(|name| {
             let values: Option<Vec<f64>> = repeats.iter().map(|repeat| repeat.get(name)).collect();
-            let interval = values.and_then(|values| {
-                corrected_mean_interval(&values, sizes.n_train, sizes.n_test, LEVEL).ok()
-            });
+            let interval = values
+                .and_then(|values| corrected_mean_interval(&values, sizes.n_train, sizes.n_test, LEVEL).ok());
             (name.to_owned(), interval)
         })
         .collect()

@@ -1,6 +1,5 @@
 //! From tables to an honest answer: clean, balance, split, fit several models, score, compare.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -160,7 +159,10 @@ impl Experiment {
             }
             Source::Pair { positive, negative } => {
                 let (yes, no) = class_names(positive, negative);
-                let config = ExperimentConfig { positive_class: Some(yes.clone()), ..config };
+                let config = ExperimentConfig {
+                    positive_class: Some(yes.clone()),
+                    ..config
+                };
                 let tables = vec![
                     read_table(positive, &options)?.with_label(&yes),
                     read_table(negative, &options)?.with_label(&no),
@@ -179,8 +181,11 @@ impl Experiment {
         let (table, cleaned) = CleanConfig::default().clean(&TrackTable::concat(tables)?)?;
         let (table, balanced) = config.balance.apply(&table)?;
         let labels = table.labelled(config.positive_class.as_deref())?;
-        let features =
-            select_features(&table.available_features(), config.features.as_deref(), &config.drop)?;
+        let features = select_features(
+            &table.available_features(),
+            config.features.as_deref(),
+            &config.drop,
+        )?;
         let x = table.features(&features)?;
         let dropped = [
             ("no label", cleaned.n_without_label),
@@ -192,12 +197,20 @@ impl Experiment {
         ];
         let dropped = dropped.into_iter().filter(|(_, rows)| *rows > 0);
         let missing = features.iter().enumerate().map(|(index, feature)| {
-            (feature.to_string(), x.column(index).filter(Option::is_none).count())
+            (
+                feature.to_string(),
+                x.column(index).filter(Option::is_none).count(),
+            )
         });
         let dataset = DatasetSection {
             sources,
             rows_read: cleaned.rows_in,
-            dropped: dropped.map(|(reason, rows)| DroppedCount { reason: reason.to_owned(), rows }).collect(),
+            dropped: dropped
+                .map(|(reason, rows)| DroppedCount {
+                    reason: reason.to_owned(),
+                    rows,
+                })
+                .collect(),
             n_tracks: table.n_tracks(),
             classes: class_counts(&labels),
             positive_class: (labels.n_classes() == 2).then(|| labels.class_names()[1].clone()),
@@ -205,7 +218,14 @@ impl Experiment {
             missing: missing.filter(|(_, count)| *count > 0).collect(),
             fingerprint: table.fingerprint(),
         };
-        Ok(Self { config, table, labels, features, x, dataset })
+        Ok(Self {
+            config,
+            table,
+            labels,
+            features,
+            x,
+            dataset,
+        })
     }
 
     /// The tracks.
@@ -234,13 +254,19 @@ impl Experiment {
         };
         let first_split = self.split(self.config.seed)?;
         let mut runs: Vec<Vec<Run>> = Vec::with_capacity(repeats);
-        let mut baselines = Vec::new();
         for repeat in 0..repeats {
             let seed = self.config.seed.wrapping_add(repeat as u64);
-            let split = if repeat == 0 { first_split.clone() } else { self.split(seed)? };
-            let run: Vec<Run> =
-                self.config.models.iter().map(|name| self.fit(*name, &split, seed)).collect::<Result<_>>()?;
-            baselines.push(self.config.models.iter().position(|name| *name == ModelName::LogisticRaw));
+            let split = if repeat == 0 {
+                first_split.clone()
+            } else {
+                self.split(seed)?
+            };
+            let run: Vec<Run> = self
+                .config
+                .models
+                .iter()
+                .map(|name| self.fit(*name, &split, seed))
+                .collect::<Result<_>>()?;
             runs.push(run);
             if self.config.fit.stop.is_requested() {
                 break;
@@ -251,24 +277,34 @@ impl Experiment {
             .collect::<Result<_>>()?;
         let report = self.report(&first_split, runs.len(), models);
         let first = runs.swap_remove(0);
-        let predictions =
-            first.iter().map(|run| Ok(run.pipeline.predict_proba(&self.x)?)).collect::<Result<_>>()?;
+        let predictions = first
+            .iter()
+            .map(|run| Ok(run.pipeline.predict_proba(&self.x)?))
+            .collect::<Result<_>>()?;
         let models = first
             .into_iter()
             .zip(&self.config.models)
             .map(|(run, name)| self.saved(*name, run, &first_split))
             .collect();
-        Ok(Outcome { report, models, split: first_split, predictions })
+        Ok(Outcome {
+            report,
+            models,
+            split: first_split,
+            predictions,
+        })
     }
 
     fn split(&self, seed: u64) -> Result<Split> {
         Ok(match &self.config.split {
-            SplitMethod::Column(column) => self.table.split_by_column(column, &self.labels)?,
-            SplitMethod::Stratified { test_fraction, group_by } => SplitConfig::default()
+            SplitMethod::Column(column) => self.table.user_split(column)?,
+            SplitMethod::Stratified {
+                test_fraction,
+                group_by,
+            } => SplitConfig::default()
                 .with_test_fraction(*test_fraction)
                 .with_group_by(*group_by)
                 .with_seed(seed)
-                .split(&self.table, &self.labels)?,
+                .split(&self.table)?,
         })
     }
 
@@ -293,7 +329,14 @@ impl Experiment {
         let predict_seconds = start.elapsed().as_secs_f64();
         let mut scores = score(&test_y, &p_test, threshold)?;
         scores.metrics.test_loss = test_loss(&pipeline, &test_x, &test_y, scores.metrics.log_loss)?;
-        Ok(Run { pipeline, threshold, scores, p_test, fit_seconds, predict_seconds })
+        Ok(Run {
+            pipeline,
+            threshold,
+            scores,
+            p_test,
+            fit_seconds,
+            predict_seconds,
+        })
     }
 
     /// What one model came to over all splits.
@@ -301,19 +344,31 @@ impl Experiment {
         let name = self.config.models[index];
         let own: Vec<&Run> = runs.iter().map(|run| &run[index]).collect();
         let repeats: Vec<MetricsSection> = own.iter().map(|run| run.scores.metrics).collect();
-        let sizes = PartSizes { n_train: first.train.len(), n_test: first.test.len() };
-        let mean = |seconds: fn(&Run) -> f64| own.iter().map(|run| seconds(run)).sum::<f64>() / own.len() as f64;
+        let sizes = PartSizes {
+            n_train: first.train.len(),
+            n_test: first.test.len(),
+        };
+        let mean =
+            |seconds: fn(&Run) -> f64| own.iter().map(|run| seconds(run)).sum::<f64>() / own.len() as f64;
         let (metrics, intervals) = match own.as_slice() {
             [only] => (only.scores.metrics, only.scores.intervals.clone()),
-            _ => (MetricsSection::mean(&repeats), intervals_over_repeats(&repeats, sizes)),
+            _ => (
+                MetricsSection::mean(&repeats),
+                intervals_over_repeats(&repeats, sizes),
+            ),
         };
         let tests = self.tests(index, runs, first, sizes)?;
-        let mut warnings: Vec<String> =
-            own.iter().flat_map(|run| run.pipeline.classifier().warnings()).collect();
+        let mut warnings: Vec<String> = own
+            .iter()
+            .flat_map(|run| run.pipeline.classifier().warnings())
+            .collect();
         warnings.dedup();
         let unusable = own[0].pipeline.transformer().unusable_columns();
         if !unusable.is_empty() {
-            warnings.push(format!("no training track has a value of {}: not used", unusable.join(", ")));
+            warnings.push(format!(
+                "no training track has a value of {}: not used",
+                unusable.join(", ")
+            ));
         }
         Ok(ModelSection {
             name: name.to_string(),
@@ -328,12 +383,22 @@ impl Experiment {
         })
     }
 
-    fn tests(&self, index: usize, runs: &[Vec<Run>], first: &Split, sizes: PartSizes) -> Result<TestsSection> {
+    fn tests(
+        &self,
+        index: usize,
+        runs: &[Vec<Run>],
+        first: &Split,
+        sizes: PartSizes,
+    ) -> Result<TestsSection> {
         let name = self.config.models[index];
         if name == ModelName::Majority {
             return Ok(TestsSection::default());
         }
-        let baseline = self.config.models.iter().position(|model| *model == ModelName::LogisticRaw);
+        let baseline = self
+            .config
+            .models
+            .iter()
+            .position(|model| *model == ModelName::LogisticRaw);
         let baseline = baseline.filter(|baseline| *baseline != index);
         let baseline_name = ModelName::LogisticRaw.name();
         if let [run] = runs {
@@ -342,16 +407,26 @@ impl Experiment {
             let compare = |other: usize| {
                 against_baseline(baseline_name, &test_y, &run[index].p_test, &run[other].p_test)
             };
-            return Ok(TestsSection { majority, baseline: baseline.map(compare).transpose()? });
+            return Ok(TestsSection {
+                majority,
+                baseline: baseline.map(compare).transpose()?,
+            });
         }
         let majority: Vec<(f64, f64)> = runs
             .iter()
-            .map(|run| (run[index].scores.majority.accuracy, run[index].scores.majority.majority_share))
+            .map(|run| {
+                (
+                    run[index].scores.majority.accuracy,
+                    run[index].scores.majority.majority_share,
+                )
+            })
             .collect();
         let baseline = baseline.and_then(|other| {
             let auc = |run: &Run| run.scores.metrics.roc_auc;
-            let pairs: Option<Vec<(f64, f64)>> =
-                runs.iter().map(|run| auc(&run[index]).zip(auc(&run[other]))).collect();
+            let pairs: Option<Vec<(f64, f64)>> = runs
+                .iter()
+                .map(|run| auc(&run[index]).zip(auc(&run[other])))
+                .collect();
             over_repeats(baseline_name, "roc_auc", &pairs?, sizes)
         });
         let majority = over_repeats("majority", "accuracy", &majority, sizes);
@@ -361,7 +436,10 @@ impl Experiment {
     fn report(&self, split: &Split, repeats: usize, models: Vec<ModelSection>) -> ExperimentReport {
         let (method, group_by, test_fraction) = match &self.config.split {
             SplitMethod::Column(_) => ("column", GroupBy::Track, None),
-            SplitMethod::Stratified { test_fraction, group_by } => ("stratified", *group_by, Some(*test_fraction)),
+            SplitMethod::Stratified {
+                test_fraction,
+                group_by,
+            } => ("stratified", *group_by, Some(*test_fraction)),
         };
         ExperimentReport {
             dataset: self.dataset.clone(),
@@ -381,14 +459,23 @@ impl Experiment {
     }
 
     fn saved(&self, name: ModelName, run: Run, split: &Split) -> SavedModel {
-        let seen: Vec<u64> = split.train.iter().flat_map(|row| row_keys(&self.table, *row)).collect();
-        SavedModel::new(run.pipeline, name, run.threshold, TrainingInfo {
-            fingerprint: self.dataset.fingerprint.clone(),
-            n_train: split.train.len(),
-            seed: self.config.seed,
-            metrics: run.scores.metrics,
-            seen,
-        })
+        let seen: Vec<u64> = split
+            .train
+            .iter()
+            .flat_map(|row| row_keys(&self.table, *row))
+            .collect();
+        SavedModel::new(
+            run.pipeline,
+            name,
+            run.threshold,
+            TrainingInfo {
+                fingerprint: self.dataset.fingerprint.clone(),
+                n_train: split.train.len(),
+                seed: self.config.seed,
+                metrics: run.scores.metrics,
+                seen,
+            },
+        )
     }
 
     /// Scores a saved model on those tracks that it was not trained on.
@@ -399,23 +486,38 @@ impl Experiment {
         let expected = model.class_names();
         let mut found = self.labels.class_names().to_vec();
         if found.iter().any(|name| !expected.contains(name)) {
-            return Err(Error::OtherClasses { expected: expected.to_vec(), found });
+            return Err(Error::OtherClasses {
+                expected: expected.to_vec(),
+                found,
+            });
         }
         // The model's own order of classes decides which is positive.
         let y = self.labels.y().iter().map(|label| {
-            expected.iter().position(|name| *name == found[*label]).unwrap_or_default()
+            expected
+                .iter()
+                .position(|name| *name == found[*label])
+                .unwrap_or_default()
         });
         let labels = Labels::new(expected.to_vec(), y.collect())?;
         found = model.columns().to_vec();
         let features: Vec<AudioFeature> = found.iter().map(|name| name.parse()).collect::<Result<_, _>>()?;
         let x = self.table.features(&features)?;
-        let test: Vec<usize> =
-            (0..self.table.n_tracks()).filter(|row| !model.has_seen(&self.table, *row)).collect();
+        let test: Vec<usize> = (0..self.table.n_tracks())
+            .filter(|row| !model.has_seen(&self.table, *row))
+            .collect();
         if test.is_empty() {
-            return Err(Error::NothingUnseen { n_tracks: self.table.n_tracks() });
+            return Err(Error::NothingUnseen {
+                n_tracks: self.table.n_tracks(),
+            });
         }
-        let train = (0..self.table.n_tracks()).filter(|row| test.binary_search(row).is_err()).collect();
-        let split = Split { train, valid: Vec::new(), test };
+        let train = (0..self.table.n_tracks())
+            .filter(|row| test.binary_search(row).is_err())
+            .collect();
+        let split = Split {
+            train,
+            valid: Vec::new(),
+            test,
+        };
         let (test_x, test_y) = (x.select_rows(&split.test), labels.select_rows(&split.test));
         let start = Instant::now();
         let p_test = model.predict_proba(&test_x)?;
@@ -423,7 +525,10 @@ impl Experiment {
         let mut scores = score(&test_y, &p_test, model.threshold())?;
         scores.metrics.test_loss = test_loss(model.pipeline(), &test_x, &test_y, scores.metrics.log_loss)?;
         let majority = (model.name() != ModelName::Majority).then(|| against_majority(&scores.majority));
-        let tests = TestsSection { majority, baseline: None };
+        let tests = TestsSection {
+            majority,
+            baseline: None,
+        };
         let section = ModelSection {
             name: model.name().to_string(),
             fit_seconds: None,
@@ -443,7 +548,12 @@ impl Experiment {
         report.dataset.classes = class_counts(&labels);
         report.dataset.positive_class = (labels.n_classes() == 2).then(|| expected[1].clone());
         let predictions = vec![model.predict_proba(&x)?];
-        Ok(Outcome { report, models: Vec::new(), split, predictions })
+        Ok(Outcome {
+            report,
+            models: Vec::new(),
+            split,
+            predictions,
+        })
     }
 }
 
@@ -468,5 +578,8 @@ fn source_section(table: &TrackTable) -> SourceSection {
 
 fn class_counts(labels: &Labels) -> Vec<ClassCount> {
     let names = labels.class_names().iter().cloned();
-    names.zip(labels.class_counts()).map(|(name, n_tracks)| ClassCount { name, n_tracks }).collect()
+    names
+        .zip(labels.class_counts())
+        .map(|(name, n_tracks)| ClassCount { name, n_tracks })
+        .collect()
 }

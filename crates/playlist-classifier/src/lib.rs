@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 pub use error::{Error, Result};
 pub use experiment::{Experiment, ExperimentConfig, Outcome, Source, SplitMethod};
 pub use model::{AnyClassifier, AnyPipeline, FitSettings, ModelName};
-pub use predictions::{NamedPredictions, write_predictions};
+pub use predictions::write_predictions;
 pub use saved::{SavedModel, TrainingInfo};
 
 pub use playlist_core as core;
@@ -28,8 +28,10 @@ pub fn versions(backend: mlp::Backend) -> BTreeMap<String, String> {
     let entries = [
         ("playlist-classifier", env!("CARGO_PKG_VERSION")),
         ("burn", mlp::BURN_VERSION),
-        ("linfa-logistic", logistic::LINFA_VERSION),
         ("backend", backend.name()),
     ];
-    entries.into_iter().map(|(name, version)| (name.to_owned(), version.to_owned())).collect()
+    entries
+        .into_iter()
+        .map(|(name, version)| (name.to_owned(), version.to_owned()))
+        .collect()
 }

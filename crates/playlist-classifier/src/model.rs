@@ -110,7 +110,7 @@ impl AnyClassifier {
     /// What went less than well while fitting.
     pub(crate) fn warnings(&self) -> Vec<String> {
         match self {
-            Self::Logistic(model) => model.warning().into_iter().collect(),
+            Self::Logistic(model) => model.warnings().iter().map(ToString::to_string).collect(),
             Self::Mlp(model) => match model.history() {
                 Some(history) if history.stop_reason == StopReason::Interrupted => {
                     let epochs = model.config().training.epochs;
@@ -179,7 +179,11 @@ pub(crate) fn fit(
         }
         ModelName::Paper => {
             let mut progress = settings.show_progress.then(|| TrainingProgress::new(name.name()));
-            let watched = if settings.watch_test { Some(preprocessor.transform(test.0)?) } else { None };
+            let watched = if settings.watch_test {
+                Some(preprocessor.transform(test.0)?)
+            } else {
+                None
+            };
             let options = FitOptions {
                 test: watched.as_ref().map(|x| (x, test.1)),
                 observer: progress.as_mut().map(|progress| progress as _),

@@ -3,15 +3,12 @@
 use std::path::Path;
 
 use playlist_core::{Labels, Overwrite, Probabilities, write_file};
-use playlist_dataset::{Split, TrackTable};
+use playlist_dataset::Split;
 use serde_json::{Map, Value};
 
-use crate::{Error, Result};
+use crate::{Error, Experiment, Outcome, Result};
 
-/// One model's name and its probabilities for every track of a table.
-pub type NamedPredictions<'a> = (&'a str, &'a Probabilities);
-
-/// Writes one row a track: `track_id`, `label`, `split` (`train`, `valid`, `test`) and a column of
+/// Writes what the models of `outcome` predict for the tracks of `experiment`, one row a track: `track_id`, `label`, `split` (`train`, `valid`, `test`) and a column of
 /// probabilities a model, named after it; with more than two classes one column a model and class,
 /// `model:class`.
 ///
@@ -21,16 +18,17 @@ pub type NamedPredictions<'a> = (&'a str, &'a Probabilities);
 /// A file that exists unless `overwrite` allows it, or that cannot be written.
 pub fn write_predictions(
     path: &Path,
-    table: &TrackTable,
-    labels: &Labels,
-    split: &Split,
-    models: &[NamedPredictions<'_>],
+    experiment: &Experiment,
+    outcome: &Outcome,
     overwrite: Overwrite,
 ) -> Result<()> {
-    let columns = columns(labels, models);
+    let (table, labels, split) = (experiment.table(), experiment.labels(), &outcome.split);
+    let columns = columns(outcome);
     let rows = (0..table.n_tracks()).filter_map(|row| Some((row, part(split, row)?)));
     let is_json = path.extension().is_some_and(|ending| {
-        ["jsonl", "ndjson", "json"].iter().any(|json| ending.eq_ignore_ascii_case(json))
+        ["jsonl", "ndjson", "json"]
+            .iter()
+            .any(|json| ending.eq_ignore_ascii_case(json))
     });
     let bytes = if is_json {
         let mut text = Vec::new();
@@ -47,31 +45,44 @@ pub fn write_predictions(
         }
         text
     } else {
-        let csv = |source| Error::Csv { path: path.to_owned(), source };
+        let csv = |source| Error::Csv {
+            path: path.to_owned(),
+            source,
+        };
         let mut writer = csv::Writer::from_writer(Vec::new());
         let header = ["track_id", "label", "split"].into_iter();
-        writer.write_record(header.chain(columns.iter().map(|column| column.0.as_str()))).map_err(csv)?;
+        writer
+            .write_record(header.chain(columns.iter().map(|column| column.0.as_str())))
+            .map_err(csv)?;
         for (row, part) in rows {
-            let mut record = vec![table.id(row).unwrap_or_default().to_owned(), label(labels, row).to_owned()];
+            let mut record = vec![
+                table.id(row).unwrap_or_default().to_owned(),
+                label(labels, row).to_owned(),
+            ];
             record.push(part.to_owned());
             record.extend(columns.iter().map(|(_, p, class)| p.get(row, *class).to_string()));
             writer.write_record(&record).map_err(csv)?;
         }
-        writer.into_inner().map_err(|error| csv(error.into_error().into()))?
+        writer
+            .into_inner()
+            .map_err(|error| csv(error.into_error().into()))?
     };
     Ok(write_file(path, &bytes, overwrite)?)
 }
 
 /// The columns of probabilities: name, probabilities, class.
-fn columns<'a>(labels: &Labels, models: &[NamedPredictions<'a>]) -> Vec<(String, &'a Probabilities, usize)> {
-    let of_model = |(name, p): &NamedPredictions<'a>| -> Vec<(String, &'a Probabilities, usize)> {
+fn columns(outcome: &Outcome) -> Vec<(String, &Probabilities, usize)> {
+    let mut columns = Vec::new();
+    for (model, p) in outcome.report.models.iter().zip(&outcome.predictions) {
         if p.n_classes() == 2 {
-            return vec![((*name).to_owned(), *p, 1)];
+            columns.push((model.name.clone(), p, 1));
+            continue;
         }
-        let classes = labels.class_names().iter().enumerate();
-        classes.map(|(class, class_name)| (format!("{name}:{class_name}"), *p, class)).collect()
-    };
-    models.iter().flat_map(of_model).collect()
+        for (class, section) in outcome.report.dataset.classes.iter().enumerate() {
+            columns.push((format!("{}:{}", model.name, section.name), p, class));
+        }
+    }
+    columns
 }
 
 fn label(labels: &Labels, row: usize) -> &str {
@@ -80,6 +91,13 @@ fn label(labels: &Labels, row: usize) -> &str {
 
 /// The part that a row lies in; the parts are sorted.
 fn part(split: &Split, row: usize) -> Option<&'static str> {
-    let parts = [("train", &split.train), ("valid", &split.valid), ("test", &split.test)];
-    parts.into_iter().find(|(_, rows)| rows.binary_search(&row).is_ok()).map(|(name, _)| name)
+    let parts = [
+        ("train", &split.train),
+        ("valid", &split.valid),
+        ("test", &split.test),
+    ];
+    parts
+        .into_iter()
+        .find(|(_, rows)| rows.binary_search(&row).is_ok())
+        .map(|(name, _)| name)
 }

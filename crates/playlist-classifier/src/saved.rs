@@ -72,7 +72,13 @@ impl SavedModel {
         let sorted: BTreeSet<u64> = training.seen.iter().copied().collect();
         training.seen = sorted.into_iter().collect();
         let seen = training.seen.iter().copied().collect();
-        Self { pipeline, name, threshold, training, seen }
+        Self {
+            pipeline,
+            name,
+            threshold,
+            training,
+            seen,
+        }
     }
 
     /// The preprocessor and the model.
@@ -147,7 +153,12 @@ impl SavedModel {
             }
         };
         let pipeline = Pipeline::new(content.preprocessor, classifier)?;
-        Ok(Self::new(pipeline, content.name, content.threshold, content.training))
+        Ok(Self::new(
+            pipeline,
+            content.name,
+            content.threshold,
+            content.training,
+        ))
     }
 }
 
@@ -184,6 +195,12 @@ pub(crate) fn row_keys(table: &TrackTable, row: usize) -> impl Iterator<Item = u
 
 /// The first eight bytes of a SHA-256.
 fn key(kind: &[u8], bytes: &[u8]) -> u64 {
-    let hash = Sha256::new().chain_update(kind).chain_update([0]).chain_update(bytes).finalize();
-    hash.iter().take(8).fold(0, |key, byte| key << 8 | u64::from(*byte))
+    let hash = Sha256::new()
+        .chain_update(kind)
+        .chain_update([0])
+        .chain_update(bytes)
+        .finalize();
+    hash.iter()
+        .take(8)
+        .fold(0, |key, byte| key << 8 | u64::from(*byte))
 }

@@ -386,6 +386,12 @@ pub enum Error {
         /// Another row of it, in another part.
         second: usize,
     },
+    /// A word that says nothing of what to keep together.
+    #[error("`{text}` is nothing to group by: expected `track` or `artist`")]
+    UnknownGroupBy {
+        /// The word.
+        text: String,
+    },
     /// A text that names no way of balancing.
     #[error(
         "`{text}` is no way of balancing: expected `none`, `truncate`, `downsample` or `downsample:SEED`"

@@ -20,6 +20,17 @@ pub enum FileKind {
     Memory,
 }
 
+impl fmt::Display for FileKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Csv => "CSV",
+            Self::Parquet => "Parquet",
+            Self::JsonLines => "JSON lines",
+            Self::Memory => "memory",
+        })
+    }
+}
+
 /// A column of the file and what it is used as.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ColumnUse {

@@ -1,6 +1,7 @@
 //! Splits into train, valid and test, stratified by class and grouped by track or artist.
 
 use std::fmt;
+use std::str::FromStr;
 
 use playlist_core::Labels;
 use rand::SeedableRng;
@@ -41,6 +42,29 @@ impl GroupBy {
                     .iter()
                     .map(|c| c.column.clone())
                     .collect(),
+            }),
+        }
+    }
+}
+
+impl fmt::Display for GroupBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Track => "track",
+            Self::Artist => "artist",
+        })
+    }
+}
+
+impl FromStr for GroupBy {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "track" => Ok(Self::Track),
+            "artist" => Ok(Self::Artist),
+            _ => Err(Error::UnknownGroupBy {
+                text: text.to_owned(),
             }),
         }
     }

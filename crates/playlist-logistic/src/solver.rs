@@ -43,7 +43,12 @@ pub(crate) fn minimise(
     let mut value = objective.value_and_gradient(&params, &mut gradient);
     let mut n_iterations = 0;
     while n_iterations < max_iterations && largest(&gradient) > tolerance {
-        let (best, used) = run(objective, params.clone(), tolerance, max_iterations - n_iterations)?;
+        let (best, used) = run(
+            objective,
+            params.clone(),
+            tolerance,
+            max_iterations - n_iterations,
+        )?;
         n_iterations += used;
         let mut best_gradient = vec![0.0; best.len()];
         let best_value = objective.value_and_gradient(&best, &mut best_gradient);
@@ -134,7 +139,11 @@ impl Scaled<'_> {
         last.params.clear();
         last.params.extend_from_slice(params);
         last.gradient_taken = false;
-        if finite { Ok(()) } else { Err(Stop::NotFinite.into()) }
+        if finite {
+            Ok(())
+        } else {
+            Err(Stop::NotFinite.into())
+        }
     }
 }
 

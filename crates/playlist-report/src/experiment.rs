@@ -231,8 +231,16 @@ mod tests {
 
     #[test]
     fn means_are_undefined_where_a_repeat_is() {
-        let one = MetricsSection { accuracy: Some(0.5), precision: None, ..MetricsSection::default() };
-        let two = MetricsSection { accuracy: Some(0.7), precision: Some(1.0), ..MetricsSection::default() };
+        let one = MetricsSection {
+            accuracy: Some(0.5),
+            precision: None,
+            ..MetricsSection::default()
+        };
+        let two = MetricsSection {
+            accuracy: Some(0.7),
+            precision: Some(1.0),
+            ..MetricsSection::default()
+        };
         let mean = MetricsSection::mean(&[one, two]);
         assert!((mean.accuracy.unwrap() - 0.6).abs() < 1e-12);
         assert_eq!(mean.precision, None);

@@ -11,7 +11,10 @@ use crate::{DatasetSection, ExperimentReport, ModelSection, SplitSection};
 pub fn dataset_text(dataset: &DatasetSection, split: &SplitSection) -> String {
     let mut lines = Vec::new();
     for source in &dataset.sources {
-        lines.push(format!("read     {} rows from {} ({})", source.rows, source.file, source.format));
+        lines.push(format!(
+            "read     {} rows from {} ({})",
+            source.rows, source.file, source.format
+        ));
         lines.extend(source.notes.iter().map(|note| format!("         note: {note}")));
     }
     if dataset.dropped.is_empty() {
@@ -20,18 +23,41 @@ pub fn dataset_text(dataset: &DatasetSection, split: &SplitSection) -> String {
     for dropped in &dataset.dropped {
         lines.push(format!("dropped  {} rows: {}", dropped.rows, dropped.reason));
     }
-    let classes: Vec<String> =
-        dataset.classes.iter().map(|class| format!("{} {}", class.n_tracks, class.name)).collect();
+    let classes: Vec<String> = dataset
+        .classes
+        .iter()
+        .map(|class| format!("{} {}", class.n_tracks, class.name))
+        .collect();
     let positive = dataset.positive_class.as_ref();
-    let positive = positive.map(|name| format!("; positive class: {name}")).unwrap_or_default();
-    lines.push(format!("kept     {} tracks: {}{positive}", dataset.n_tracks, classes.join(", ")));
-    lines.push(format!("features {}: {}", dataset.features.len(), dataset.features.join(", ")));
-    let missing: Vec<String> =
-        dataset.missing.iter().map(|(feature, count)| format!("{feature} {count}")).collect();
-    let missing = if missing.is_empty() { "none".to_owned() } else { missing.join(", ") };
+    let positive = positive
+        .map(|name| format!("; positive class: {name}"))
+        .unwrap_or_default();
+    lines.push(format!(
+        "kept     {} tracks: {}{positive}",
+        dataset.n_tracks,
+        classes.join(", ")
+    ));
+    lines.push(format!(
+        "features {}: {}",
+        dataset.features.len(),
+        dataset.features.join(", ")
+    ));
+    let missing: Vec<String> = dataset
+        .missing
+        .iter()
+        .map(|(feature, count)| format!("{feature} {count}"))
+        .collect();
+    let missing = if missing.is_empty() {
+        "none".to_owned()
+    } else {
+        missing.join(", ")
+    };
     lines.push(format!("missing  {missing}"));
-    let test: Vec<String> =
-        split.test_classes.iter().map(|class| format!("{} {}", class.n_tracks, class.name)).collect();
+    let test: Vec<String> = split
+        .test_classes
+        .iter()
+        .map(|class| format!("{} {}", class.n_tracks, class.name))
+        .collect();
     lines.push(format!(
         "split    {}, by {}: {} train, {} test ({}){}",
         split.method,
@@ -39,7 +65,11 @@ pub fn dataset_text(dataset: &DatasetSection, split: &SplitSection) -> String {
         split.n_train,
         split.n_test,
         test.join(", "),
-        if split.repeats > 1 { format!("; {} times, means below", split.repeats) } else { String::new() }
+        if split.repeats > 1 {
+            format!("; {} times, means below", split.repeats)
+        } else {
+            String::new()
+        }
     ));
     lines.join("\n")
 }
@@ -49,8 +79,18 @@ pub fn dataset_text(dataset: &DatasetSection, split: &SplitSection) -> String {
 pub fn models_table(models: &[ModelSection]) -> String {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED).set_header([
-        "model", "accuracy", "precision", "recall", "F1", "ROC AUC [95 %]", "log loss", "Brier", "calib. error",
-        "test loss", "threshold", "fit s",
+        "model",
+        "accuracy",
+        "precision",
+        "recall",
+        "F1",
+        "ROC AUC [95 %]",
+        "log loss",
+        "Brier",
+        "calib. error",
+        "test loss",
+        "threshold",
+        "fit s",
     ]);
     for model in models {
         let metrics = &model.metrics;
@@ -58,7 +98,12 @@ pub fn models_table(models: &[ModelSection]) -> String {
         let mut row = vec![model.name.clone()];
         row.extend([metrics.accuracy, metrics.precision, metrics.recall, metrics.f1].map(number));
         row.push(with_interval(metrics.roc_auc, interval));
-        let rest = [metrics.log_loss, metrics.brier, metrics.calibration_error, metrics.test_loss];
+        let rest = [
+            metrics.log_loss,
+            metrics.brier,
+            metrics.calibration_error,
+            metrics.test_loss,
+        ];
         row.extend(rest.map(number));
         row.extend([number(metrics.threshold), number(model.fit_seconds)]);
         table.add_row(row);
@@ -86,9 +131,19 @@ pub fn experiment_text(report: &ExperimentReport) -> String {
     let mut text = dataset_text(&report.dataset, &report.split);
     text.push_str("\n\n");
     text.push_str(&models_table(&report.models));
-    let positives = report.split.test_classes.last().filter(|_| report.dataset.positive_class.is_some());
-    let positives = positives.map(|class| format!(", {} positive", class.n_tracks)).unwrap_or_default();
-    let backend = report.versions.get("backend").map(String::as_str).unwrap_or("none");
+    let positives = report
+        .split
+        .test_classes
+        .last()
+        .filter(|_| report.dataset.positive_class.is_some());
+    let positives = positives
+        .map(|class| format!(", {} positive", class.n_tracks))
+        .unwrap_or_default();
+    let backend = report
+        .versions
+        .get("backend")
+        .map(String::as_str)
+        .unwrap_or("none");
     text.push_str(&format!(
         "\ntest n = {}{positives}; seed {}; backend {backend}\n\n",
         report.split.n_test, report.seed

@@ -34,7 +34,14 @@ pub fn verdict(name: &str, tests: &TestsSection) -> String {
 }
 
 fn sentence(subject: &str, comparison: &Comparison) -> String {
-    let Comparison { against, metric, score, other_score, p_value, .. } = comparison;
+    let Comparison {
+        against,
+        metric,
+        score,
+        other_score,
+        p_value,
+        ..
+    } = comparison;
     let is_shown = p_value.is_some_and(|p| p < SIGNIFICANCE);
     let words = match (is_shown, score > other_score) {
         (true, true) => "beats",
@@ -56,12 +63,27 @@ mod tests {
 
     fn comparison(score: f64, other_score: f64, p_value: Option<f64>) -> Option<Comparison> {
         let (against, metric, test) = ("logistic-raw".into(), "roc_auc".into(), "delong".into());
-        Some(Comparison { against, metric, score, other_score, p_value, test })
+        Some(Comparison {
+            against,
+            metric,
+            score,
+            other_score,
+            p_value,
+            test,
+        })
     }
 
     #[test]
     fn the_words_follow_the_test_and_not_the_difference() {
-        let say = |baseline| verdict("x", &TestsSection { majority: None, baseline });
+        let say = |baseline| {
+            verdict(
+                "x",
+                &TestsSection {
+                    majority: None,
+                    baseline,
+                },
+            )
+        };
         assert!(say(comparison(0.8, 0.7, Some(0.01))).starts_with("x beats logistic-raw: ROC AUC 0.800"));
         assert!(say(comparison(0.8, 0.7, Some(0.3))).contains("is not shown to beat"));
         assert!(say(comparison(0.6, 0.7, Some(0.01))).contains("is beaten by"));
