@@ -6,7 +6,7 @@ use playlist_core::{Classifier, FeatureMatrix, Labels, Probabilities};
 use serde::{Deserialize, Serialize};
 
 use crate::objective::{Objective, logit, sigmoid, softmax};
-use crate::solver::{largest, minimise};
+use crate::solver::minimise;
 use crate::{Error, LogisticConfig, Result};
 
 /// A fitted logistic regression, binary or multinomial.
@@ -101,7 +101,11 @@ impl Logistic {
         };
         let targets = match present.len() {
             1 => y.y().to_vec(),
-            _ => y.y().iter().map(|class| present.partition_point(|p| p < class)).collect(),
+            _ => y
+                .y()
+                .iter()
+                .map(|class| present.partition_point(|p| p < class))
+                .collect(),
         };
         let objective = Objective::new(x, targets, present.len(), config.alpha);
         let solution =
@@ -112,7 +116,7 @@ impl Logistic {
                     source: source.into(),
                 }
             })?;
-        let gradient_norm = largest(&solution.gradient);
+        let gradient_norm = solution.gradient_norm();
         let width = x.n_features() + 1;
         let steepest = solution.gradient.iter().position(|g| g.abs() == gradient_norm);
         Ok(Self {
@@ -255,7 +259,10 @@ impl fmt::Display for Warning {
                     Some(column) => write!(f, "`{column}`")?,
                     None => write!(f, "the intercept")?,
                 }
-                write!(f, ", expected at most {gradient_tolerance:.1e}; scale the columns or raise ")?;
+                write!(
+                    f,
+                    ", expected at most {gradient_tolerance:.1e}; scale the columns or raise "
+                )?;
                 f.write_str(if convergence.n_iterations < *max_iterations {
                     "`gradient_tolerance`"
                 } else {
@@ -263,7 +270,10 @@ impl fmt::Display for Warning {
                 })
             }
             Self::ClassAbsent { class } => {
-                write!(f, "class `{class}` has no track to learn from: its probability is always 0")
+                write!(
+                    f,
+                    "class `{class}` has no track to learn from: its probability is always 0"
+                )
             }
         }
     }
@@ -312,7 +322,12 @@ fn check_outputs(outputs: &[Output], n_features: usize, n_classes: usize) -> Res
     if !fitting {
         return Err(Error::InvalidModel {
             what: "the classes that have weights",
-            expected: if n_classes == 2 { "[1]" } else { "at least two, ascending" }.to_owned(),
+            expected: if n_classes == 2 {
+                "[1]"
+            } else {
+                "at least two, ascending"
+            }
+            .to_owned(),
             found: format!("{classes:?}"),
         });
     }
