@@ -6,7 +6,7 @@ use playlist_core::{Classifier, FeatureMatrix, Labels, Probabilities};
 use serde::{Deserialize, Serialize};
 
 use crate::objective::{Objective, logit, sigmoid, softmax};
-use crate::solver::{largest, minimise};
+use crate::solver::minimise;
 use crate::{Error, LogisticConfig, Result};
 
 /// A fitted logistic regression, binary or multinomial.
@@ -116,7 +116,7 @@ impl Logistic {
                     source: source.into(),
                 }
             })?;
-        let gradient_norm = largest(&solution.gradient);
+        let gradient_norm = solution.gradient_norm();
         let width = x.n_features() + 1;
         let steepest = solution.gradient.iter().position(|g| g.abs() == gradient_norm);
         Ok(Self {

@@ -57,17 +57,25 @@ impl<'a> Objective<'a> {
 
     fn add_sigmoid_rows(&self, params: &[f64], gradient: &mut [f64]) -> f64 {
         let mut loss = 0.0;
+        // A logarithm a row would take a third of the time: factors in [1, 2] are multiplied and their
+        // product is taken the logarithm of long before it can overflow.
+        let mut product = 1.0_f64;
         let rows = self.x.values().chunks_exact(self.x.n_features());
         for (row, target) in rows.zip(&self.targets) {
             let z = logit(params, row);
             // One exponential serves the loss, log(1 + exp(z)) - y z, and its derivative.
             let e = (-z.abs()).exp();
             let positive = *target == 1;
-            loss += if (z > 0.0) == positive { 0.0 } else { z.abs() } + e.ln_1p();
+            loss += if (z > 0.0) == positive { 0.0 } else { z.abs() };
+            product *= 1.0 + e;
+            if product > 1e200 {
+                loss += product.ln();
+                product = 1.0;
+            }
             let p = if z >= 0.0 { 1.0 } else { e } / (1.0 + e);
             add_scaled(gradient, if positive { p - 1.0 } else { p }, row);
         }
-        loss
+        loss + product.ln()
     }
 
     fn add_softmax_rows(&self, params: &[f64], gradient: &mut [f64]) -> f64 {
@@ -93,10 +101,18 @@ impl<'a> Objective<'a> {
 /// The logit of one row: `weights` is `[n_features + 1]`, the intercept last.
 pub(crate) fn logit(weights: &[f64], row: &[f32]) -> f64 {
     let (intercept, weights) = weights.split_last().expect("the intercept is always there");
-    weights
-        .iter()
-        .zip(row)
-        .fold(*intercept, |z, (w, v)| z + w * f64::from(*v))
+    // Four sums side by side: each addition would wait for the one before it in a single sum.
+    let mut sums = [*intercept, 0.0, 0.0, 0.0];
+    let (weights, last_weights) = weights.as_chunks::<4>();
+    let (values, last_values) = row.as_chunks::<4>();
+    for (w, v) in weights.iter().zip(values) {
+        for lane in 0..4 {
+            sums[lane] += w[lane] * f64::from(v[lane]);
+        }
+    }
+    let rest = last_weights.iter().zip(last_values);
+    let rest = rest.fold(0.0, |z, (w, v)| z + w * f64::from(*v));
+    (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest
 }
 
 fn add_scaled(gradient: &mut [f64], residual: f64, row: &[f32]) {
