@@ -168,14 +168,14 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A line that is no JSON object.
-    #[error(
-        "`{path}`, line {line}: expected one JSON object, found something else; write one flat object a line"
-    )]
+    #[error("`{path}`, line {line}: expected one flat JSON object, found {found}; write one object a line")]
     Json {
         /// The file.
         path: String,
         /// The line.
         line: usize,
+        /// What was found.
+        found: &'static str,
         /// The reason.
         #[source]
         source: serde_json::Error,
