@@ -119,7 +119,8 @@ fn out_of_range(raw: &RawTable, column: &FeatureColumn, row: usize, factor: f32)
         row: row + 1,
         line: raw.lines.line(row),
         column: raw.names[column.position].clone(),
-        range: in_file(*range.start())..=in_file(*range.end()),
+        least: in_file(*range.start()),
+        greatest: in_file(*range.end()),
         unit: match feature {
             _ if column.scale > 1.0 => "percent",
             _ if is_share(feature) => "a share",

@@ -1,5 +1,7 @@
 //! Cleaning, balancing, joining and fingerprints of tables.
 
+#![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
+
 use playlist_core::AudioFeature;
 use playlist_dataset::{
     Balance, ClassCount, CleanConfig, DropReason, Error, GroupBy, ReadOptions, SplitConfig, TrackTable,

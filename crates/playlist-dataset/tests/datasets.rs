@@ -1,5 +1,7 @@
 //! The shipped tables are what their cards say.
 
+#![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
+
 use std::path::PathBuf;
 
 use playlist_core::AudioFeature;

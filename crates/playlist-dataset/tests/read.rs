@@ -1,5 +1,7 @@
 //! Files of the kinds that people have.
 
+#![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
+
 use playlist_core::{AudioFeature, AudioFeatures, Track};
 use playlist_dataset::{Error, FileKind, Note, ReadOptions, TrackTable, read_table};
 

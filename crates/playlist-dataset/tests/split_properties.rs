@@ -1,5 +1,7 @@
 //! What holds for every split.
 
+#![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
+
 use playlist_core::Labels;
 use playlist_dataset::{Error, Split, SplitConfig, StratifiedKFold};
 use proptest::prelude::*;
