@@ -15,7 +15,8 @@ pub(crate) fn apportion(counts: &[usize], fraction: f64) -> Vec<usize> {
     let mut parts: Vec<usize> = counts.iter().map(|n| whole(*n) as usize).collect();
     let total = share(counts.iter().sum()).round() as usize;
     let mut by_remainder: Vec<usize> = (0..counts.len()).collect();
-    let remainder = |class: usize| share(counts[class]) - whole(counts[class]);
+    // Rounded, so that remainders that differ by inexact arithmetic alone are equal.
+    let remainder = |class: usize| ((share(counts[class]) - whole(counts[class])) * 1e9).round();
     by_remainder.sort_by(|a, b| remainder(*b).total_cmp(&remainder(*a)));
     let lacking = total.saturating_sub(parts.iter().sum());
     for class in by_remainder.into_iter().take(lacking) {

@@ -86,7 +86,7 @@ pub(crate) fn text_cells(raw: &RawTable, position: usize) -> Result<Cow<'_, Stri
     let series = column.as_materialized_series();
     match column.dtype() {
         DataType::String => Ok(Cow::Borrowed(series.str().map_err(|_| refused())?)),
-        DataType::List(_) => Ok(Cow::Owned(
+        DataType::List(inner) if **inner == DataType::String => Ok(Cow::Owned(
             (0..raw.n_rows)
                 .map(|row| series.get(row).ok().and_then(|cell| joined(&cell)))
                 .collect(),

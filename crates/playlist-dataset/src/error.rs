@@ -1,7 +1,5 @@
 //! The errors of this crate.
 
-use std::ops::RangeInclusive;
-
 use crate::message::{at_line, list};
 
 /// The result of every fallible function of this crate.
@@ -168,14 +166,14 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A line that is no JSON object.
-    #[error(
-        "`{path}`, line {line}: expected one JSON object, found something else; write one flat object a line"
-    )]
+    #[error("`{path}`, line {line}: expected one flat JSON object, found {found}; write one object a line")]
     Json {
         /// The file.
         path: String,
         /// The line.
         line: usize,
+        /// What was found.
+        found: &'static str,
         /// The reason.
         #[source]
         source: serde_json::Error,
@@ -262,8 +260,8 @@ pub enum Error {
     },
     /// A number that no track can have.
     #[error(
-        "`{path}`, row {row}{}, column `{column}`: expected {} to {} ({unit}), found `{found}`",
-        at_line(line), range.start(), range.end()
+        "`{path}`, row {row}{}, column `{column}`: expected {least} to {greatest} ({unit}), found `{found}`",
+        at_line(line)
     )]
     OutOfRange {
         /// The file.
@@ -274,8 +272,10 @@ pub enum Error {
         line: Option<usize>,
         /// The column.
         column: String,
-        /// The values that are possible, in the unit of the file.
-        range: RangeInclusive<f32>,
+        /// The least value that is possible, in the unit of the file.
+        least: f32,
+        /// The greatest value that is possible, in the unit of the file.
+        greatest: f32,
         /// The unit.
         unit: &'static str,
         /// What was found.

@@ -121,12 +121,12 @@ fn parse_column(raw: &RawTable, feature: AudioFeature, position: usize) -> Resul
         notes: Vec::new(),
     };
     match column_at(raw, position).dtype() {
-        DataType::Boolean if feature != AudioFeature::Mode => {
+        dtype if dtype.is_nested() || dtype.is_bool() && feature != AudioFeature::Mode => {
             return Err(Error::ColumnType {
                 path: raw.path.clone(),
                 column: raw.names[position].clone(),
                 expected: "numbers",
-                found: "bool".to_owned(),
+                found: dtype.to_string(),
             });
         }
         dtype if dtype.is_primitive_numeric() => column.values = numbers(raw, position)?,
@@ -278,7 +278,7 @@ pub(crate) fn bad_value(
 }
 
 /// Whether the feature is a share from 0 to 1 that some files write in percent.
-fn is_share(feature: AudioFeature) -> bool {
+pub(crate) fn is_share(feature: AudioFeature) -> bool {
     feature != AudioFeature::Mode && *feature.valid_range().end() == 1.0
 }
 

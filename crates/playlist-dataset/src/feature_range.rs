@@ -4,7 +4,7 @@ use playlist_core::AudioFeature;
 
 use crate::build::column_at;
 use crate::column::plain;
-use crate::feature_column::{FeatureColumn, bad_value};
+use crate::feature_column::{FeatureColumn, bad_value, is_share};
 use crate::message::excerpt;
 use crate::read::RawTable;
 use crate::report::Note;
@@ -119,13 +119,14 @@ fn out_of_range(raw: &RawTable, column: &FeatureColumn, row: usize, factor: f32)
         row: row + 1,
         line: raw.lines.line(row),
         column: raw.names[column.position].clone(),
-        range: in_file(*range.start())..=in_file(*range.end()),
-        unit: if column.scale > 1.0 {
-            "percent"
-        } else if factor > 1.0 {
-            "a day at most"
-        } else {
-            feature.unit()
+        least: in_file(*range.start()),
+        greatest: in_file(*range.end()),
+        unit: match feature {
+            _ if column.scale > 1.0 => "percent",
+            _ if is_share(feature) => "a share",
+            AudioFeature::DurationMs if factor == DurationUnit::Seconds.in_ms() => "seconds",
+            AudioFeature::DurationMs if factor == DurationUnit::Minutes.in_ms() => "minutes",
+            _ => feature.unit(),
         },
         found: excerpt(&found),
     }

@@ -89,7 +89,7 @@ impl StratifiedKFold {
     /// Splits rows by their classes and groups, `[n_samples]` each; without groups every row is its own.
     ///
     /// # Errors
-    /// [`Error::Core`] for a setting out of its range or groups of another length; [`Error::EmptyPart`].
+    /// [`Error::Core`](crate::Error::Core) for a setting out of its range or groups of another length; [`Error::EmptyPart`](crate::Error::EmptyPart).
     pub fn split_labels(&self, labels: &Labels, groups: Option<&[usize]>) -> Result<Vec<Split>> {
         self.validate()?;
         let groups = own_or(labels, groups)?;

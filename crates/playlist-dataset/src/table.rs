@@ -93,7 +93,8 @@ impl TrackTable {
                     row: row + 1,
                     line: None,
                     column: feature.column().to_owned(),
-                    range: feature.valid_range(),
+                    least: *feature.valid_range().start(),
+                    greatest: *feature.valid_range().end(),
                     unit: feature.unit(),
                     found: values[row].to_string(),
                 });

@@ -7,6 +7,7 @@ use std::io::BufRead;
 use polars::prelude::{Column, NamedFrom, Series};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
+use serde_json::error::Category;
 
 use super::lines::{LineNumbers, LineReader};
 use super::{RawTable, ReadOptions};
@@ -27,6 +28,11 @@ pub(super) fn read(path: &str, reader: impl BufRead, options: &ReadOptions) -> R
             let object: Object = serde_json::from_slice(&line).map_err(|source| Error::Json {
                 path: path.to_owned(),
                 line: lines.line,
+                found: match source.classify() {
+                    Category::Eof => "one that is cut short",
+                    Category::Data => "another value, or a key that is given twice",
+                    _ => "text that is not JSON",
+                },
                 source,
             })?;
             keys.add(n_rows, object, options);

@@ -9,26 +9,43 @@ use crate::column::Assignment;
 use crate::report::FileKind;
 use crate::{Error, Result};
 
+/// Reads the columns that are needed.
+///
+/// Polars panics on some damaged files, in its own threads and in ours; such a panic is an error here,
+/// although its message still goes to stderr. Nothing of ours is left half changed by it.
 pub(super) fn read(path: &str, file: File, options: &ReadOptions) -> Result<RawTable> {
-    let damaged = |source: Box<dyn std::error::Error + Send + Sync>| Error::Parquet {
+    let attempt = std::panic::AssertUnwindSafe(|| read_columns(path, file, options));
+    std::panic::catch_unwind(attempt).unwrap_or_else(|_| Err(damaged(path, "the Parquet reader panicked")))
+}
+
+fn damaged(path: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::Parquet {
         path: path.to_owned(),
-        source,
-    };
+        source: source.into(),
+    }
+}
+
+fn read_columns(path: &str, file: File, options: &ReadOptions) -> Result<RawTable> {
     let mut reader = ParquetReader::new(file);
-    let schema = reader.schema().map_err(|source| damaged(source.into()))?;
+    let schema = reader.schema().map_err(|source| damaged(path, source))?;
     let names: Vec<String> = schema.iter_names().map(|name| name.to_string()).collect();
-    let n_rows = reader.num_rows().map_err(|source| damaged(source.into()))?;
+    let n_rows = reader.num_rows().map_err(|source| damaged(path, source))?;
     if n_rows == 0 {
         return Err(Error::NoRows {
             path: path.to_owned(),
         });
     }
     let assignment = Assignment::new(path, &names, options)?;
-    let needed = assignment.needed();
     let frame = reader
-        .with_projection(Some(needed.clone()))
+        .with_projection(Some(assignment.needed()))
         .finish()
-        .map_err(|source| damaged(source.into()))?;
+        .map_err(|source| damaged(path, source))?;
+    if frame.height() != n_rows {
+        return Err(damaged(
+            path,
+            "its columns have another number of rows than it says",
+        ));
+    }
     let mut columns = vec![None; names.len()];
     for column in frame.into_columns() {
         let position = names.iter().position(|name| name == column.name().as_str());
