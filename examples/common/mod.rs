@@ -1,7 +1,7 @@
 //! Options and habits that the examples share: one meaning everywhere.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -134,10 +134,20 @@ impl DataArgs {
                 label: self.label.clone(),
             },
             _ => Source::Table {
-                path: PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/datasets/two_listeners.csv")),
+                path: shipped_table(),
                 label: None,
             },
         }
+    }
+}
+
+/// The shipped two listeners: below the current folder, or where the example was built.
+fn shipped_table() -> PathBuf {
+    let path = PathBuf::from("datasets/two_listeners.csv");
+    if path.exists() {
+        path
+    } else {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
     }
 }
 

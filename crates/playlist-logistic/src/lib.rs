@@ -2,6 +2,7 @@
 
 mod config;
 mod error;
+mod linfa_solver;
 mod model;
 mod objective;
 mod solver;

@@ -5,6 +5,7 @@ use std::fmt;
 use playlist_core::{Classifier, FeatureMatrix, Labels, Probabilities};
 use serde::{Deserialize, Serialize};
 
+use crate::linfa_solver;
 use crate::objective::{Objective, logit, sigmoid, softmax};
 use crate::solver::minimise;
 use crate::{Error, LogisticConfig, Result};
@@ -53,7 +54,7 @@ pub struct Convergence {
     pub gradient_norm: f64,
     /// The column that component belongs to; `None` for an intercept.
     pub steepest_column: Option<String>,
-    /// Iterations used.
+    /// Iterations of our own solver; 0 where what linfa-logistic returned needed none.
     pub n_iterations: u64,
 }
 
@@ -108,14 +109,19 @@ impl Logistic {
                 .collect(),
         };
         let objective = Objective::new(x, targets, present.len(), config.alpha);
-        let solution =
-            minimise(&objective, config.gradient_tolerance, config.max_iterations).map_err(|source| {
-                Error::Solver {
-                    n_samples: x.n_samples(),
-                    n_features: x.n_features(),
-                    source: source.into(),
-                }
-            })?;
+        let start = linfa_solver::solve(config, x, &objective);
+        let start = start.unwrap_or_else(|| vec![0.0; objective.n_params()]);
+        let solution = minimise(
+            &objective,
+            start,
+            config.gradient_tolerance,
+            config.max_iterations,
+        )
+        .map_err(|source| Error::Solver {
+            n_samples: x.n_samples(),
+            n_features: x.n_features(),
+            source: source.into(),
+        })?;
         let gradient_norm = solution.gradient_norm();
         let width = x.n_features() + 1;
         let steepest = solution.gradient.iter().position(|g| g.abs() == gradient_norm);

@@ -23,6 +23,15 @@ impl<'a> Objective<'a> {
         }
     }
 
+    /// The index of each track's output, `[n_samples]`.
+    pub(crate) fn targets(&self) -> &[usize] {
+        &self.targets
+    }
+
+    pub(crate) const fn n_outputs(&self) -> usize {
+        self.n_outputs
+    }
+
     pub(crate) fn n_params(&self) -> usize {
         self.n_outputs * (self.x.n_features() + 1)
     }

@@ -1,6 +1,6 @@
 //! Text for the terminal.
 
-use comfy_table::presets::UTF8_FULL_CONDENSED;
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{CellAlignment, Table};
 use playlist_metrics::Interval;
 
@@ -78,19 +78,19 @@ pub fn dataset_text(dataset: &DatasetSection, split: &SplitSection) -> String {
 #[must_use]
 pub fn models_table(models: &[ModelSection]) -> String {
     let mut table = Table::new();
-    table.load_style(UTF8_FULL_CONDENSED).set_header([
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_header([
         "model",
         "accuracy",
         "precision",
         "recall",
         "F1",
         "ROC AUC [95 %]",
-        "log loss",
+        "log\nloss",
         "Brier",
-        "calib. error",
-        "test loss",
-        "threshold",
-        "fit s",
+        "calib.\nerror",
+        "test\nloss",
+        "thres-\nhold",
+        "fit\ns",
     ]);
     for model in models {
         let metrics = &model.metrics;
