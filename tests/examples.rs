@@ -239,7 +239,7 @@ fn predictions_and_reports_are_written_on_request() {
         Some("track_id,label,split,majority,logistic-raw,logistic,paper")
     );
     assert_eq!(csv.lines().count(), 121);
-    let lines = std::fs::read_to_string(lines).unwrap();
+    let lines = std::fs::read_to_string(&lines).unwrap();
     let first: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
     assert_eq!(first["track_id"], "track0");
     assert!(["train", "test"].contains(&first["split"].as_str().unwrap()));

@@ -42,3 +42,12 @@ pub enum Error {
         found: String,
     },
 }
+
+impl From<Error> for playlist_core::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Data(error) => error,
+            other => Self::model(other),
+        }
+    }
+}

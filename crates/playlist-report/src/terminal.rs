@@ -1,10 +1,12 @@
 //! Text for the terminal.
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{CellAlignment, Table};
+use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 use playlist_metrics::Interval;
 
 use crate::{DatasetSection, ExperimentReport, ModelSection, SplitSection};
+
+/// One line below the header: a terminal is narrow.
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// The data report: what was read, what left and why, what remains.
 #[must_use]
@@ -78,7 +80,7 @@ pub fn dataset_text(dataset: &DatasetSection, split: &SplitSection) -> String {
 #[must_use]
 pub fn models_table(models: &[ModelSection]) -> String {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header([
+    table.load_style(STYLE).set_header([
         "model",
         "accuracy",
         "precision",

@@ -1,0 +1,49 @@
+//! Seeded data for the benches.
+
+use playlist_core::{AudioFeature, FeatureMatrix, Labels};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+/// A number uniform in [0, 1).
+fn unit(rng: &mut ChaCha8Rng) -> f32 {
+    (rng.next_u32() >> 8) as f32 / 16_777_216.0
+}
+
+/// Tracks with the paper's twelve features, in their units and ranges.
+pub fn tracks(n_samples: usize, seed: u64) -> FeatureMatrix {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut values = Vec::with_capacity(n_samples * AudioFeature::PAPER.len());
+    for _ in 0..n_samples {
+        for feature in AudioFeature::PAPER {
+            let u = unit(&mut rng);
+            values.push(match feature {
+                AudioFeature::Key => (u * 12.0).floor(),
+                AudioFeature::Mode => (u + 0.4).floor(),
+                AudioFeature::TimeSignature => 3.0 + (u * 1.9).floor(),
+                AudioFeature::Loudness => -30.0 * u * u,
+                AudioFeature::Tempo => 70.0 + 100.0 * u,
+                AudioFeature::DurationMs => (120_000.0 + 180_000.0 * u).round(),
+                _ => u,
+            });
+        }
+    }
+    FeatureMatrix::new(AudioFeature::PAPER.map(AudioFeature::column), values)
+        .expect("finite values in whole rows")
+}
+
+/// Labels that lean on danceability and energy, with noise.
+pub fn labels(x: &FeatureMatrix, seed: u64) -> Labels {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let rows = (0..x.n_samples()).map(|row| x.row(row)[0] + x.row(row)[1] + unit(&mut rng) > 1.5);
+    Labels::binary("other", "liked", &rows.collect::<Vec<bool>>())
+}
+
+/// The same with every column brought to [0, 1].
+pub fn scaled_tracks(n_samples: usize, seed: u64) -> FeatureMatrix {
+    use playlist_core::Transformer;
+    let x = tracks(n_samples, seed);
+    let scaler = playlist_dataset::FeatureScalerConfig::min_max()
+        .fit(&x)
+        .expect("finite columns");
+    scaler.transform(&x).expect("the columns fitted on")
+}

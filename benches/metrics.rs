@@ -1,0 +1,39 @@
+//! Metrics of up to a million predictions.
+
+mod common;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use playlist_metrics::{BinaryReport, average_precision, delong_test, log_loss, roc_auc};
+
+fn metrics(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("playlist-metrics");
+    group.sample_size(20);
+    for n_samples in [1_000, 100_000, 1_000_000] {
+        let x = common::tracks(n_samples, 1);
+        let y_true = common::labels(&x, 2).positives().expect("two classes");
+        let y_score: Vec<f32> = (0..n_samples)
+            .map(|row| (x.row(row)[0] + x.row(row)[2] / 12.0) / 2.0)
+            .collect();
+        let other: Vec<f32> = (0..n_samples).map(|row| x.row(row)[1]).collect();
+        group.throughput(Throughput::Elements(n_samples as u64));
+        group.bench_function(BenchmarkId::new("roc_auc", n_samples), |b| {
+            b.iter(|| roc_auc(&y_true, &y_score).expect("two classes"));
+        });
+        group.bench_function(BenchmarkId::new("average_precision", n_samples), |b| {
+            b.iter(|| average_precision(&y_true, &y_score).expect("two classes"));
+        });
+        group.bench_function(BenchmarkId::new("log_loss", n_samples), |b| {
+            b.iter(|| log_loss(&y_true, &y_score).expect("probabilities"));
+        });
+        group.bench_function(BenchmarkId::new("delong_test", n_samples), |b| {
+            b.iter(|| delong_test(&y_true, &y_score, &other).expect("two classes"));
+        });
+        group.bench_function(BenchmarkId::new("binary_report", n_samples), |b| {
+            b.iter(|| BinaryReport::new(&y_true, &y_score, 0.5).expect("probabilities"));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, metrics);
+criterion_main!(benches);

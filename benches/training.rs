@@ -1,0 +1,77 @@
+//! Training: one epoch and a whole fit of the paper's network, and the logistic fit.
+
+mod common;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use playlist_core::Transformer;
+use playlist_dataset::FeatureScalerConfig;
+use playlist_logistic::LogisticConfig;
+use playlist_mlp::{Backend, MlpClassifierConfig, TrainingConfig};
+
+/// The CPU backends. A GPU compiled in is benched as well, where there is one.
+fn backends() -> Vec<Backend> {
+    Backend::compiled()
+        .into_iter()
+        .filter(|backend| backend.device().is_ok())
+        .collect()
+}
+
+fn network(backend: Backend, epochs: usize) -> MlpClassifierConfig {
+    let training = TrainingConfig::default().with_epochs(epochs);
+    MlpClassifierConfig::paper()
+        .with_training(training)
+        .with_backend(backend)
+}
+
+/// One epoch of 2,000 tracks in batches of 50, with making the network and the copy to the device.
+fn epoch(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("playlist-mlp/epoch");
+    group.sample_size(20);
+    let x = common::scaled_tracks(2_000, 1);
+    let y = common::labels(&x, 2);
+    group.throughput(Throughput::Elements(2_000));
+    for backend in backends() {
+        let config = network(backend, 1);
+        group.bench_function(BenchmarkId::new(backend.name(), 2_000), |b| {
+            b.iter(|| config.fit(&x, &y).expect("labelled tracks"));
+        });
+    }
+    group.finish();
+}
+
+/// The paper's default of 30 epochs on 2,000 tracks.
+fn fit(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("playlist-mlp/fit");
+    group.sample_size(10);
+    let x = common::scaled_tracks(2_000, 1);
+    let y = common::labels(&x, 2);
+    group.throughput(Throughput::Elements(30 * 2_000));
+    for backend in backends().into_iter().filter(|backend| *backend != Backend::Wgpu) {
+        let config = network(backend, 30);
+        group.bench_function(BenchmarkId::new(backend.name(), 2_000), |b| {
+            b.iter(|| config.fit(&x, &y).expect("labelled tracks"));
+        });
+    }
+    group.finish();
+}
+
+fn logistic(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("playlist-logistic/fit");
+    group.sample_size(10);
+    for n_samples in [2_000, 100_000] {
+        let raw = common::tracks(n_samples, 1);
+        let y = common::labels(&raw, 2);
+        let scaler = FeatureScalerConfig::standard().fit(&raw).expect("finite columns");
+        let scaled = scaler.transform(&raw).expect("the columns fitted on");
+        group.throughput(Throughput::Elements(n_samples as u64));
+        for (name, x) in [("raw", &raw), ("standard", &scaled)] {
+            group.bench_function(BenchmarkId::new(name, n_samples), |b| {
+                b.iter(|| LogisticConfig::default().fit(x, &y).expect("labelled tracks"));
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, epoch, fit, logistic);
+criterion_main!(benches);
