@@ -102,7 +102,7 @@ pub enum Normalization {
     /// Nothing.
     #[default]
     None,
-    /// Batch normalisation, epsilon 1e-5, momentum 0.1.
+    /// Batch normalisation, epsilon 1e-5, momentum 0.1. The linear layer before it has no bias.
     Batch,
 }
 

@@ -46,35 +46,34 @@ impl MlpConfig {
     pub fn init(&self, n_features: usize, n_classes: usize, seed: u64, device: &Device) -> Result<Mlp> {
         self.validate()?;
         let mut rng = generator(seed, Stream::Weights);
-        let layers = self
-            .layer_shapes(n_features, n_classes)
-            .into_iter()
-            .map(|shape| self.init_linear(shape, &mut rng, device))
+        let shapes = self.layer_shapes(n_features, n_classes).into_iter().enumerate();
+        let layers = shapes
+            .map(|(index, shape)| self.init_linear(shape, self.has_bias(index), &mut rng, device))
             .collect();
         Ok(self.assemble(layers, device))
     }
 
-    fn init_linear(&self, [fan_in, fan_out]: [usize; 2], rng: &mut ChaCha8Rng, device: &Device) -> Linear {
-        let (weight, bias) = match self.initialization {
-            Initialization::PytorchLinear => {
-                let bound = 1.0 / (fan_in as f64).sqrt();
-                (
-                    uniform([fan_in, fan_out], bound, rng, device),
-                    uniform([fan_out], bound, rng, device),
-                )
-            }
-            Initialization::GlorotUniform => {
-                let bound = (6.0 / (fan_in + fan_out) as f64).sqrt();
-                (
-                    uniform([fan_in, fan_out], bound, rng, device),
-                    Tensor::zeros([fan_out], device),
-                )
-            }
+    /// Whether the linear layer `index` has a bias: not before a batch normalisation, which would subtract it
+    /// again. Its gradient would be rounding noise, and Adam would walk at random by it.
+    fn has_bias(&self, index: usize) -> bool {
+        self.normalization == Normalization::None || index == self.hidden.len()
+    }
+
+    fn init_linear(
+        &self,
+        [fan_in, fan_out]: [usize; 2],
+        has_bias: bool,
+        rng: &mut ChaCha8Rng,
+        device: &Device,
+    ) -> Linear {
+        let fan_in_bound = 1.0 / (fan_in as f64).sqrt();
+        let (bound, bias_bound) = match self.initialization {
+            Initialization::PytorchLinear => (fan_in_bound, fan_in_bound),
+            Initialization::GlorotUniform => ((6.0 / (fan_in + fan_out) as f64).sqrt(), 0.0),
         };
-        Linear {
-            weight: Param::from_tensor(weight),
-            bias: Some(Param::from_tensor(bias)),
-        }
+        let weight = Param::from_tensor(uniform([fan_in, fan_out], bound, rng, device));
+        let bias = has_bias.then(|| Param::from_tensor(uniform([fan_out], bias_bound, rng, device)));
+        Linear { weight, bias }
     }
 
     fn assemble(&self, layers: Vec<Linear>, device: &Device) -> Mlp {
@@ -182,11 +181,16 @@ impl Mlp {
         for (index, [fan_in, fan_out]) in shapes.into_iter().enumerate() {
             let weight = find(format!("layers.{index}.weight"), &[fan_out, fan_in])?;
             let weight = Tensor::<2>::from_data(TensorData::new(weight, [fan_out, fan_in]), device);
-            let bias = find(format!("layers.{index}.bias"), &[fan_out])?;
-            let bias = Tensor::<1>::from_data(TensorData::new(bias, [fan_out]), device);
+            let bias = if config.has_bias(index) {
+                let bias = find(format!("layers.{index}.bias"), &[fan_out])?;
+                let bias = Tensor::<1>::from_data(TensorData::new(bias, [fan_out]), device);
+                Some(Param::from_tensor(bias))
+            } else {
+                None
+            };
             layers.push(Linear {
                 weight: Param::from_tensor(weight.transpose()),
-                bias: Some(Param::from_tensor(bias)),
+                bias,
             });
         }
         let mut model = config.assemble(layers, device);
@@ -201,7 +205,8 @@ impl Mlp {
             norm.running_mean = RunningState::new(tensor("running_mean")?);
             norm.running_var = RunningState::new(tensor("running_var")?);
         }
-        let expected = 2 * model.layers.len() + 4 * model.norms.len();
+        let n_biases = model.layers.iter().filter(|layer| layer.bias.is_some()).count();
+        let expected = model.layers.len() + n_biases + 4 * model.norms.len();
         if arrays.len() != expected {
             return Err(format!("expected {expected} arrays, found {}", arrays.len()));
         }

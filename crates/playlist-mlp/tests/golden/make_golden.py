@@ -15,12 +15,14 @@ from torch import nn
 
 
 class Net(nn.Module):
-    """The paper's shape; `norms` only with batch normalisation. Same state_dict keys as the saved file."""
+    """The paper's shape; `norms` (and no biases before them) only with batch normalisation. Same state_dict keys as the saved file."""
 
     def __init__(self, widths, activations, batch_norm=False, n_features=4, n_outputs=1):
         super().__init__()
         sizes = [n_features, *widths, n_outputs]
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes, sizes[1:]))
+        last = len(widths)
+        self.layers = nn.ModuleList(
+            nn.Linear(a, b, bias=i == last or not batch_norm) for i, (a, b) in enumerate(zip(sizes, sizes[1:])))
         self.norms = nn.ModuleList(nn.BatchNorm1d(w) for w in widths) if batch_norm else None
         self.activations = activations
 
