@@ -1,5 +1,7 @@
 //! Seeded data for the benches.
 
+#![allow(dead_code, reason = "each bench uses a part")]
+
 use playlist_core::{AudioFeature, FeatureMatrix, Labels};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};

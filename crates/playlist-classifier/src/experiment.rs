@@ -1,25 +1,14 @@
-//! From tables to an honest answer: clean, balance, split, fit several models, score, compare.
+//! What is compared on which tracks: reads, cleans, balances and labels tables.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
-use playlist_core::{AudioFeature, Classifier, FeatureMatrix, Labels, Probabilities};
-use playlist_dataset::{
-    Balance, CleanConfig, GroupBy, ReadOptions, Split, SplitConfig, TrackTable, read_table, select_features,
-};
+use playlist_core::{AudioFeature, FeatureMatrix, Labels};
+use playlist_dataset::{Balance, CleanConfig, GroupBy, ReadOptions, TrackTable, read_table, select_features};
 use playlist_metrics::ThresholdRule;
-use playlist_report::{
-    ClassCount, DatasetSection, DroppedCount, ExperimentReport, MetricsSection, ModelSection, SourceSection,
-    SplitSection, TestsSection, verdict,
-};
+use playlist_report::{ClassCount, DatasetSection, DroppedCount, SourceSection};
 
-use crate::evaluate::{
-    PartSizes, Scores, against_baseline, against_majority, intervals_over_repeats, learn_threshold,
-    over_repeats, score, test_loss,
-};
-use crate::model::{AnyPipeline, FitSettings, ModelName, fit};
-use crate::saved::{SavedModel, TrainingInfo, row_keys};
-use crate::{Error, Result, versions};
+use crate::Result;
+use crate::model::{FitSettings, ModelName};
 
 /// Where labelled tracks come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,35 +97,12 @@ impl Default for ExperimentConfig {
 /// Tracks that are read, cleaned, balanced and labelled, ready to be divided.
 #[derive(Clone, Debug)]
 pub struct Experiment {
-    config: ExperimentConfig,
-    table: TrackTable,
-    labels: Labels,
-    features: Vec<AudioFeature>,
-    x: FeatureMatrix,
-    dataset: DatasetSection,
-}
-
-/// What [`Experiment::run`] found out.
-#[derive(Debug)]
-pub struct Outcome {
-    /// Everything that is reported.
-    pub report: ExperimentReport,
-    /// The models of the first split, in the order asked for.
-    pub models: Vec<SavedModel>,
-    /// The first split.
-    pub split: Split,
-    /// Each model's probabilities for all tracks, in the order of the models.
-    pub predictions: Vec<Probabilities>,
-}
-
-/// One model fitted and scored on one split.
-struct Run {
-    pipeline: AnyPipeline,
-    threshold: Option<f64>,
-    scores: Scores,
-    p_test: Probabilities,
-    fit_seconds: f64,
-    predict_seconds: f64,
+    pub(crate) config: ExperimentConfig,
+    pub(crate) table: TrackTable,
+    pub(crate) labels: Labels,
+    pub(crate) features: Vec<AudioFeature>,
+    pub(crate) x: FeatureMatrix,
+    pub(crate) dataset: DatasetSection,
 }
 
 impl Experiment {
@@ -239,322 +205,6 @@ impl Experiment {
     pub const fn labels(&self) -> &Labels {
         &self.labels
     }
-
-    /// Fits and scores every model on every split.
-    ///
-    /// After a stop was asked for, the split in progress is finished (a network stops after its epoch) and no
-    /// further one begun.
-    ///
-    /// # Errors
-    /// Those of splitting, fitting and scoring.
-    pub fn run(&self) -> Result<Outcome> {
-        let repeats = match self.config.split {
-            SplitMethod::Column(_) => 1,
-            SplitMethod::Stratified { .. } => self.config.repeats.max(1),
-        };
-        let first_split = self.split(self.config.seed)?;
-        let mut runs: Vec<Vec<Run>> = Vec::with_capacity(repeats);
-        for repeat in 0..repeats {
-            let seed = self.config.seed.wrapping_add(repeat as u64);
-            let split = if repeat == 0 {
-                first_split.clone()
-            } else {
-                self.split(seed)?
-            };
-            let run: Vec<Run> = self
-                .config
-                .models
-                .iter()
-                .map(|name| self.fit(*name, &split, seed))
-                .collect::<Result<_>>()?;
-            runs.push(run);
-            if self.config.fit.stop.is_requested() {
-                break;
-            }
-        }
-        let models = (0..self.config.models.len())
-            .map(|index| self.model_section(index, &runs, &first_split))
-            .collect::<Result<_>>()?;
-        let report = self.report(&first_split, runs.len(), models);
-        let first = runs.swap_remove(0);
-        let predictions = first
-            .iter()
-            .map(|run| Ok(run.pipeline.predict_proba(&self.x)?))
-            .collect::<Result<_>>()?;
-        let models = first
-            .into_iter()
-            .zip(&self.config.models)
-            .map(|(run, name)| self.saved(*name, run, &first_split))
-            .collect();
-        Ok(Outcome {
-            report,
-            models,
-            split: first_split,
-            predictions,
-        })
-    }
-
-    fn split(&self, seed: u64) -> Result<Split> {
-        Ok(match &self.config.split {
-            SplitMethod::Column(column) => self.table.user_split(column)?,
-            SplitMethod::Stratified {
-                test_fraction,
-                group_by,
-            } => SplitConfig::default()
-                .with_test_fraction(*test_fraction)
-                .with_group_by(*group_by)
-                .with_seed(seed)
-                .split(&self.table)?,
-        })
-    }
-
-    /// The rows of a part.
-    fn part(&self, rows: &[usize]) -> (FeatureMatrix, Labels) {
-        (self.x.select_rows(rows), self.labels.select_rows(rows))
-    }
-
-    fn fit(&self, name: ModelName, split: &Split, seed: u64) -> Result<Run> {
-        let (train_x, train_y) = self.part(&split.train);
-        let (test_x, test_y) = self.part(&split.test);
-        let mut settings = self.config.fit.clone();
-        settings.training.seed = seed;
-        let (train, test) = ((&train_x, &train_y), (&test_x, &test_y));
-        let (pipeline, fit_seconds) = fit(name, &self.features, train, test, &settings)?;
-        let threshold = match self.config.threshold {
-            ThresholdRule::Fixed(threshold) => (self.labels.n_classes() == 2).then_some(threshold),
-            rule => learn_threshold(rule, &train_y, &pipeline.predict_proba(&train_x)?)?,
-        };
-        let start = Instant::now();
-        let p_test = pipeline.predict_proba(&test_x)?;
-        let predict_seconds = start.elapsed().as_secs_f64();
-        let mut scores = score(&test_y, &p_test, threshold)?;
-        scores.metrics.test_loss = test_loss(&pipeline, &test_x, &test_y, scores.metrics.log_loss)?;
-        Ok(Run {
-            pipeline,
-            threshold,
-            scores,
-            p_test,
-            fit_seconds,
-            predict_seconds,
-        })
-    }
-
-    /// What one model came to over all splits.
-    fn model_section(&self, index: usize, runs: &[Vec<Run>], first: &Split) -> Result<ModelSection> {
-        let name = self.config.models[index];
-        let own: Vec<&Run> = runs.iter().map(|run| &run[index]).collect();
-        let repeats: Vec<MetricsSection> = own.iter().map(|run| run.scores.metrics).collect();
-        let sizes = PartSizes {
-            n_train: first.train.len(),
-            n_test: first.test.len(),
-        };
-        let mean =
-            |seconds: fn(&Run) -> f64| own.iter().map(|run| seconds(run)).sum::<f64>() / own.len() as f64;
-        let (metrics, intervals) = match own.as_slice() {
-            [only] => (only.scores.metrics, only.scores.intervals.clone()),
-            _ => (
-                MetricsSection::mean(&repeats),
-                intervals_over_repeats(&repeats, sizes),
-            ),
-        };
-        let tests = self.tests(index, runs, first, sizes)?;
-        let mut warnings: Vec<String> = own
-            .iter()
-            .flat_map(|run| run.pipeline.classifier().warnings())
-            .collect();
-        warnings.dedup();
-        let unusable = own[0].pipeline.transformer().unusable_columns();
-        if !unusable.is_empty() {
-            warnings.push(format!(
-                "no training track has a value of {}: not used",
-                unusable.join(", ")
-            ));
-        }
-        Ok(ModelSection {
-            name: name.to_string(),
-            fit_seconds: Some(mean(|run| run.fit_seconds)),
-            predict_seconds: mean(|run| run.predict_seconds),
-            metrics,
-            intervals,
-            verdict: verdict(name.name(), &tests),
-            tests,
-            warnings,
-            repeats: if own.len() > 1 { repeats } else { Vec::new() },
-        })
-    }
-
-    fn tests(
-        &self,
-        index: usize,
-        runs: &[Vec<Run>],
-        first: &Split,
-        sizes: PartSizes,
-    ) -> Result<TestsSection> {
-        let name = self.config.models[index];
-        if name == ModelName::Majority {
-            return Ok(TestsSection::default());
-        }
-        let baseline = self
-            .config
-            .models
-            .iter()
-            .position(|model| *model == ModelName::LogisticRaw);
-        let baseline = baseline.filter(|baseline| *baseline != index);
-        let baseline_name = ModelName::LogisticRaw.name();
-        if let [run] = runs {
-            let test_y = self.labels.select_rows(&first.test);
-            let majority = Some(against_majority(&run[index].scores.majority));
-            let compare = |other: usize| {
-                against_baseline(baseline_name, &test_y, &run[index].p_test, &run[other].p_test)
-            };
-            return Ok(TestsSection {
-                majority,
-                baseline: baseline.map(compare).transpose()?,
-            });
-        }
-        let majority: Vec<(f64, f64)> = runs
-            .iter()
-            .map(|run| {
-                (
-                    run[index].scores.majority.accuracy,
-                    run[index].scores.majority.majority_share,
-                )
-            })
-            .collect();
-        let baseline = baseline.and_then(|other| {
-            let auc = |run: &Run| run.scores.metrics.roc_auc;
-            let pairs: Option<Vec<(f64, f64)>> = runs
-                .iter()
-                .map(|run| auc(&run[index]).zip(auc(&run[other])))
-                .collect();
-            over_repeats(baseline_name, "roc_auc", &pairs?, sizes)
-        });
-        let majority = over_repeats("majority", "accuracy", &majority, sizes);
-        Ok(TestsSection { majority, baseline })
-    }
-
-    fn report(&self, split: &Split, repeats: usize, models: Vec<ModelSection>) -> ExperimentReport {
-        let (method, group_by, test_fraction) = match &self.config.split {
-            SplitMethod::Column(_) => ("column", GroupBy::Track, None),
-            SplitMethod::Stratified {
-                test_fraction,
-                group_by,
-            } => ("stratified", *group_by, Some(*test_fraction)),
-        };
-        ExperimentReport {
-            dataset: self.dataset.clone(),
-            split: SplitSection {
-                method: method.to_owned(),
-                group_by: group_by.to_string(),
-                test_fraction,
-                n_train: split.train.len(),
-                n_test: split.test.len(),
-                test_classes: class_counts(&self.labels.select_rows(&split.test)),
-                repeats,
-            },
-            seed: self.config.seed,
-            versions: versions(self.config.fit.backend),
-            models,
-        }
-    }
-
-    fn saved(&self, name: ModelName, run: Run, split: &Split) -> SavedModel {
-        let seen: Vec<u64> = split
-            .train
-            .iter()
-            .flat_map(|row| row_keys(&self.table, *row))
-            .collect();
-        SavedModel::new(
-            run.pipeline,
-            name,
-            run.threshold,
-            TrainingInfo {
-                fingerprint: self.dataset.fingerprint.clone(),
-                n_train: split.train.len(),
-                seed: self.config.seed,
-                metrics: run.scores.metrics,
-                seen,
-            },
-        )
-    }
-
-    /// Scores a saved model on those tracks that it was not trained on.
-    ///
-    /// # Errors
-    /// [`Error::OtherClasses`], [`Error::NothingUnseen`], a missing feature column, and those of scoring.
-    pub fn evaluate(&self, model: &SavedModel) -> Result<Outcome> {
-        let expected = model.class_names();
-        let mut found = self.labels.class_names().to_vec();
-        if found.iter().any(|name| !expected.contains(name)) {
-            return Err(Error::OtherClasses {
-                expected: expected.to_vec(),
-                found,
-            });
-        }
-        // The model's own order of classes decides which is positive.
-        let y = self.labels.y().iter().map(|label| {
-            expected
-                .iter()
-                .position(|name| *name == found[*label])
-                .unwrap_or_default()
-        });
-        let labels = Labels::new(expected.to_vec(), y.collect())?;
-        found = model.columns().to_vec();
-        let features: Vec<AudioFeature> = found.iter().map(|name| name.parse()).collect::<Result<_, _>>()?;
-        let x = self.table.features(&features)?;
-        let test: Vec<usize> = (0..self.table.n_tracks())
-            .filter(|row| !model.has_seen(&self.table, *row))
-            .collect();
-        if test.is_empty() {
-            return Err(Error::NothingUnseen {
-                n_tracks: self.table.n_tracks(),
-            });
-        }
-        let train = (0..self.table.n_tracks())
-            .filter(|row| test.binary_search(row).is_err())
-            .collect();
-        let split = Split {
-            train,
-            valid: Vec::new(),
-            test,
-        };
-        let (test_x, test_y) = (x.select_rows(&split.test), labels.select_rows(&split.test));
-        let start = Instant::now();
-        let p_test = model.predict_proba(&test_x)?;
-        let predict_seconds = start.elapsed().as_secs_f64();
-        let mut scores = score(&test_y, &p_test, model.threshold())?;
-        scores.metrics.test_loss = test_loss(model.pipeline(), &test_x, &test_y, scores.metrics.log_loss)?;
-        let majority = (model.name() != ModelName::Majority).then(|| against_majority(&scores.majority));
-        let tests = TestsSection {
-            majority,
-            baseline: None,
-        };
-        let section = ModelSection {
-            name: model.name().to_string(),
-            fit_seconds: None,
-            predict_seconds,
-            metrics: scores.metrics,
-            intervals: scores.intervals,
-            verdict: verdict(model.name().name(), &tests),
-            tests,
-            warnings: Vec::new(),
-            repeats: Vec::new(),
-        };
-        let mut report = self.report(&split, 1, vec![section]);
-        report.split.method = "unseen".to_owned();
-        report.split.test_fraction = None;
-        report.split.test_classes = class_counts(&test_y);
-        report.dataset.features = found;
-        report.dataset.classes = class_counts(&labels);
-        report.dataset.positive_class = (labels.n_classes() == 2).then(|| expected[1].clone());
-        let predictions = vec![model.predict_proba(&x)?];
-        Ok(Outcome {
-            report,
-            models: Vec::new(),
-            split,
-            predictions,
-        })
-    }
 }
 
 /// The names of the two classes: the files' names without ending, with the roles where these are equal.
@@ -576,7 +226,7 @@ fn source_section(table: &TrackTable) -> SourceSection {
     }
 }
 
-fn class_counts(labels: &Labels) -> Vec<ClassCount> {
+pub(crate) fn class_counts(labels: &Labels) -> Vec<ClassCount> {
     let names = labels.class_names().iter().cloned();
     names
         .zip(labels.class_counts())

@@ -5,14 +5,17 @@ mod evaluate;
 mod experiment;
 mod model;
 mod predictions;
+mod run;
 mod saved;
+mod unseen;
 
 use std::collections::BTreeMap;
 
 pub use error::{Error, Result};
-pub use experiment::{Experiment, ExperimentConfig, Outcome, Source, SplitMethod};
+pub use experiment::{Experiment, ExperimentConfig, Source, SplitMethod};
 pub use model::{AnyClassifier, AnyPipeline, FitSettings, ModelName};
 pub use predictions::write_predictions;
+pub use run::Outcome;
 pub use saved::{SavedModel, TrainingInfo};
 
 pub use playlist_core as core;

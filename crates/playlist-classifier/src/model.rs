@@ -86,7 +86,7 @@ pub enum AnyClassifier {
     /// A logistic regression.
     Logistic(Logistic),
     /// A network.
-    Mlp(MlpClassifier),
+    Mlp(Box<MlpClassifier>),
 }
 
 impl AnyClassifier {
@@ -94,7 +94,7 @@ impl AnyClassifier {
         match self {
             Self::Majority(model) => model,
             Self::Logistic(model) => model,
-            Self::Mlp(model) => model,
+            Self::Mlp(model) => model.as_ref(),
         }
     }
 
@@ -193,7 +193,7 @@ pub(crate) fn fit(
             let config = MlpClassifierConfig::paper()
                 .with_training(settings.training.clone())
                 .with_backend(settings.backend);
-            AnyClassifier::Mlp(config.fit_with(&x, train.1, options)?)
+            AnyClassifier::Mlp(Box::new(config.fit_with(&x, train.1, options)?))
         }
     };
     let seconds = start.elapsed().as_secs_f64();

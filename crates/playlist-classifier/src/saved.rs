@@ -148,9 +148,12 @@ impl SavedModel {
         let classifier = match content.classifier {
             ClassifierContent::Majority(model) => AnyClassifier::Majority(model),
             ClassifierContent::Logistic(model) => AnyClassifier::Logistic(model),
-            ClassifierContent::Mlp(network) => {
-                AnyClassifier::Mlp(MlpClassifier::from_parts(network, file.arrays(), backend, path)?)
-            }
+            ClassifierContent::Mlp(network) => AnyClassifier::Mlp(Box::new(MlpClassifier::from_parts(
+                network,
+                file.arrays(),
+                backend,
+                path,
+            )?)),
         };
         let pipeline = Pipeline::new(content.preprocessor, classifier)?;
         Ok(Self::new(

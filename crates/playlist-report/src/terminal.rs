@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 use playlist_metrics::Interval;
 
-use crate::{DatasetSection, ExperimentReport, ModelSection, SplitSection};
+use crate::{ClassCount, DatasetSection, ExperimentReport, ModelSection, SplitSection};
 
 /// One line below the header: a terminal is narrow.
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
@@ -25,11 +25,6 @@ pub fn dataset_text(dataset: &DatasetSection, split: &SplitSection) -> String {
     for dropped in &dataset.dropped {
         lines.push(format!("dropped  {} rows: {}", dropped.rows, dropped.reason));
     }
-    let classes: Vec<String> = dataset
-        .classes
-        .iter()
-        .map(|class| format!("{} {}", class.n_tracks, class.name))
-        .collect();
     let positive = dataset.positive_class.as_ref();
     let positive = positive
         .map(|name| format!("; positive class: {name}"))
@@ -37,43 +32,58 @@ pub fn dataset_text(dataset: &DatasetSection, split: &SplitSection) -> String {
     lines.push(format!(
         "kept     {} tracks: {}{positive}",
         dataset.n_tracks,
-        classes.join(", ")
+        classes_text(&dataset.classes)
     ));
     lines.push(format!(
         "features {}: {}",
         dataset.features.len(),
         dataset.features.join(", ")
     ));
-    let missing: Vec<String> = dataset
+    let missing = dataset
         .missing
         .iter()
-        .map(|(feature, count)| format!("{feature} {count}"))
-        .collect();
-    let missing = if missing.is_empty() {
-        "none".to_owned()
+        .map(|(feature, count)| format!("{feature} {count}"));
+    let missing: Vec<String> = missing.collect();
+    lines.push(format!(
+        "missing  {}",
+        if missing.is_empty() {
+            "none".to_owned()
+        } else {
+            missing.join(", ")
+        }
+    ));
+    let SplitSection {
+        method,
+        group_by,
+        n_train,
+        n_test,
+        test_classes,
+        ..
+    } = split;
+    let repeats = if split.repeats > 1 {
+        format!("; {} times, means below", split.repeats)
     } else {
-        missing.join(", ")
+        String::new()
     };
-    lines.push(format!("missing  {missing}"));
-    let test: Vec<String> = split
-        .test_classes
+    let test = classes_text(test_classes);
+    lines.push(format!(
+        "split    {method}, by {group_by}: {n_train} train, {n_test} test ({test}){repeats}"
+    ));
+    lines.join("\n")
+}
+
+/// The sizes of classes; many classes are only counted.
+fn classes_text(classes: &[ClassCount]) -> String {
+    if classes.len() > 8 {
+        let counts = classes.iter().map(|class| class.n_tracks);
+        let (least, most) = (counts.clone().min().unwrap_or(0), counts.max().unwrap_or(0));
+        return format!("{} classes of {least} to {most}", classes.len());
+    }
+    let each: Vec<String> = classes
         .iter()
         .map(|class| format!("{} {}", class.n_tracks, class.name))
         .collect();
-    lines.push(format!(
-        "split    {}, by {}: {} train, {} test ({}){}",
-        split.method,
-        split.group_by,
-        split.n_train,
-        split.n_test,
-        test.join(", "),
-        if split.repeats > 1 {
-            format!("; {} times, means below", split.repeats)
-        } else {
-            String::new()
-        }
-    ));
-    lines.join("\n")
+    each.join(", ")
 }
 
 /// The table of models, one row each; `-` where a value is undefined.

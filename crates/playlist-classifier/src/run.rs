@@ -1,0 +1,285 @@
+//! Running an experiment: fit several models on each split, score and compare them.
+
+use std::time::Instant;
+
+use playlist_core::{Classifier, FeatureMatrix, Labels, Probabilities};
+use playlist_dataset::{GroupBy, Split, SplitConfig};
+use playlist_metrics::ThresholdRule;
+use playlist_report::{ExperimentReport, MetricsSection, ModelSection, SplitSection, TestsSection, verdict};
+
+use crate::evaluate::{
+    PartSizes, Scores, against_baseline, against_majority, intervals_over_repeats, learn_threshold,
+    over_repeats, score, test_loss,
+};
+use crate::experiment::class_counts;
+use crate::model::{AnyPipeline, fit};
+use crate::saved::{SavedModel, TrainingInfo, row_keys};
+use crate::{Experiment, ModelName, Result, SplitMethod, versions};
+
+/// What [`Experiment::run`] found out.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Everything that is reported.
+    pub report: ExperimentReport,
+    /// The models of the first split, in the order asked for.
+    pub models: Vec<SavedModel>,
+    /// The first split.
+    pub split: Split,
+    /// Each model's probabilities for all tracks, in the order of the models.
+    pub predictions: Vec<Probabilities>,
+}
+
+/// One model fitted and scored on one split.
+struct Run {
+    pipeline: AnyPipeline,
+    threshold: Option<f64>,
+    scores: Scores,
+    p_test: Probabilities,
+    fit_seconds: f64,
+    predict_seconds: f64,
+}
+
+impl Experiment {
+    /// Fits and scores every model on every split.
+    ///
+    /// After a stop was asked for, the split in progress is finished (a network stops after its epoch) and no
+    /// further one begun.
+    ///
+    /// # Errors
+    /// Those of splitting, fitting and scoring.
+    pub fn run(&self) -> Result<Outcome> {
+        let repeats = match self.config.split {
+            SplitMethod::Column(_) => 1,
+            SplitMethod::Stratified { .. } => self.config.repeats.max(1),
+        };
+        let first_split = self.split(self.config.seed)?;
+        let mut runs: Vec<Vec<Run>> = Vec::with_capacity(repeats);
+        for repeat in 0..repeats {
+            let seed = self.config.seed.wrapping_add(repeat as u64);
+            let split = if repeat == 0 {
+                first_split.clone()
+            } else {
+                self.split(seed)?
+            };
+            let run: Vec<Run> = self
+                .config
+                .models
+                .iter()
+                .map(|name| self.fit(*name, &split, seed))
+                .collect::<Result<_>>()?;
+            runs.push(run);
+            if self.config.fit.stop.is_requested() {
+                break;
+            }
+        }
+        let models = (0..self.config.models.len())
+            .map(|index| self.model_section(index, &runs, &first_split))
+            .collect::<Result<_>>()?;
+        let report = self.report(&first_split, runs.len(), models);
+        let first = runs.swap_remove(0);
+        let predictions = first
+            .iter()
+            .map(|run| Ok(run.pipeline.predict_proba(&self.x)?))
+            .collect::<Result<_>>()?;
+        let models = first
+            .into_iter()
+            .zip(&self.config.models)
+            .map(|(run, name)| self.saved(*name, run, &first_split))
+            .collect();
+        Ok(Outcome {
+            report,
+            models,
+            split: first_split,
+            predictions,
+        })
+    }
+
+    fn split(&self, seed: u64) -> Result<Split> {
+        Ok(match &self.config.split {
+            SplitMethod::Column(column) => self.table.user_split(column)?,
+            SplitMethod::Stratified {
+                test_fraction,
+                group_by,
+            } => SplitConfig::default()
+                .with_test_fraction(*test_fraction)
+                .with_group_by(*group_by)
+                .with_seed(seed)
+                .split(&self.table)?,
+        })
+    }
+
+    /// The rows of a part.
+    fn part(&self, rows: &[usize]) -> (FeatureMatrix, Labels) {
+        (self.x.select_rows(rows), self.labels.select_rows(rows))
+    }
+
+    fn fit(&self, name: ModelName, split: &Split, seed: u64) -> Result<Run> {
+        let (train_x, train_y) = self.part(&split.train);
+        let (test_x, test_y) = self.part(&split.test);
+        let mut settings = self.config.fit.clone();
+        settings.training.seed = seed;
+        let (train, test) = ((&train_x, &train_y), (&test_x, &test_y));
+        let (pipeline, fit_seconds) = fit(name, &self.features, train, test, &settings)?;
+        let threshold = match self.config.threshold {
+            ThresholdRule::Fixed(threshold) => (self.labels.n_classes() == 2).then_some(threshold),
+            rule => learn_threshold(rule, &train_y, &pipeline.predict_proba(&train_x)?)?,
+        };
+        let start = Instant::now();
+        let p_test = pipeline.predict_proba(&test_x)?;
+        let predict_seconds = start.elapsed().as_secs_f64();
+        let mut scores = score(&test_y, &p_test, threshold)?;
+        scores.metrics.test_loss = test_loss(&pipeline, &test_x, &test_y, scores.metrics.log_loss)?;
+        Ok(Run {
+            pipeline,
+            threshold,
+            scores,
+            p_test,
+            fit_seconds,
+            predict_seconds,
+        })
+    }
+
+    /// What one model came to over all splits.
+    fn model_section(&self, index: usize, runs: &[Vec<Run>], first: &Split) -> Result<ModelSection> {
+        let name = self.config.models[index];
+        let own: Vec<&Run> = runs.iter().map(|run| &run[index]).collect();
+        let repeats: Vec<MetricsSection> = own.iter().map(|run| run.scores.metrics).collect();
+        let sizes = PartSizes {
+            n_train: first.train.len(),
+            n_test: first.test.len(),
+        };
+        let mean =
+            |seconds: fn(&Run) -> f64| own.iter().map(|run| seconds(run)).sum::<f64>() / own.len() as f64;
+        let (metrics, intervals) = match own.as_slice() {
+            [only] => (only.scores.metrics, only.scores.intervals.clone()),
+            _ => (
+                MetricsSection::mean(&repeats),
+                intervals_over_repeats(&repeats, sizes),
+            ),
+        };
+        let tests = self.tests(index, runs, first, sizes)?;
+        let mut warnings: Vec<String> = own
+            .iter()
+            .flat_map(|run| run.pipeline.classifier().warnings())
+            .collect();
+        warnings.dedup();
+        let unusable = own[0].pipeline.transformer().unusable_columns();
+        if !unusable.is_empty() {
+            warnings.push(format!(
+                "no training track has a value of {}: not used",
+                unusable.join(", ")
+            ));
+        }
+        Ok(ModelSection {
+            name: name.to_string(),
+            fit_seconds: Some(mean(|run| run.fit_seconds)),
+            predict_seconds: mean(|run| run.predict_seconds),
+            metrics,
+            intervals,
+            verdict: verdict(name.name(), &tests),
+            tests,
+            warnings,
+            repeats: if own.len() > 1 { repeats } else { Vec::new() },
+        })
+    }
+
+    fn tests(
+        &self,
+        index: usize,
+        runs: &[Vec<Run>],
+        first: &Split,
+        sizes: PartSizes,
+    ) -> Result<TestsSection> {
+        let name = self.config.models[index];
+        if name == ModelName::Majority {
+            return Ok(TestsSection::default());
+        }
+        let baseline = self
+            .config
+            .models
+            .iter()
+            .position(|model| *model == ModelName::LogisticRaw);
+        let baseline = baseline.filter(|baseline| *baseline != index);
+        let baseline_name = ModelName::LogisticRaw.name();
+        if let [run] = runs {
+            let test_y = self.labels.select_rows(&first.test);
+            let majority = Some(against_majority(&run[index].scores.majority));
+            let compare = |other: usize| {
+                against_baseline(baseline_name, &test_y, &run[index].p_test, &run[other].p_test)
+            };
+            return Ok(TestsSection {
+                majority,
+                baseline: baseline.map(compare).transpose()?,
+            });
+        }
+        let majority: Vec<(f64, f64)> = runs
+            .iter()
+            .map(|run| {
+                (
+                    run[index].scores.majority.accuracy,
+                    run[index].scores.majority.majority_share,
+                )
+            })
+            .collect();
+        let baseline = baseline.and_then(|other| {
+            let auc = |run: &Run| run.scores.metrics.roc_auc;
+            let pairs: Option<Vec<(f64, f64)>> = runs
+                .iter()
+                .map(|run| auc(&run[index]).zip(auc(&run[other])))
+                .collect();
+            over_repeats(baseline_name, "roc_auc", &pairs?, sizes)
+        });
+        let majority = over_repeats("majority", "accuracy", &majority, sizes);
+        Ok(TestsSection { majority, baseline })
+    }
+
+    pub(crate) fn report(
+        &self,
+        split: &Split,
+        repeats: usize,
+        models: Vec<ModelSection>,
+    ) -> ExperimentReport {
+        let (method, group_by, test_fraction) = match &self.config.split {
+            SplitMethod::Column(_) => ("column", GroupBy::Track, None),
+            SplitMethod::Stratified {
+                test_fraction,
+                group_by,
+            } => ("stratified", *group_by, Some(*test_fraction)),
+        };
+        ExperimentReport {
+            dataset: self.dataset.clone(),
+            split: SplitSection {
+                method: method.to_owned(),
+                group_by: group_by.to_string(),
+                test_fraction,
+                n_train: split.train.len(),
+                n_test: split.test.len(),
+                test_classes: class_counts(&self.labels.select_rows(&split.test)),
+                repeats,
+            },
+            seed: self.config.seed,
+            versions: versions(self.config.fit.backend),
+            models,
+        }
+    }
+
+    fn saved(&self, name: ModelName, run: Run, split: &Split) -> SavedModel {
+        let seen: Vec<u64> = split
+            .train
+            .iter()
+            .flat_map(|row| row_keys(&self.table, *row))
+            .collect();
+        SavedModel::new(
+            run.pipeline,
+            name,
+            run.threshold,
+            TrainingInfo {
+                fingerprint: self.dataset.fingerprint.clone(),
+                n_train: split.train.len(),
+                seed: self.config.seed,
+                metrics: run.scores.metrics,
+                seen,
+            },
+        )
+    }
+}
