@@ -17,13 +17,24 @@ use crate::{Error, Result, TrackTable, unit};
 /// Checks and converts the cells of a file.
 pub(crate) fn table(mut raw: RawTable) -> Result<TrackTable> {
     check_duplicates(&mut raw)?;
-    let Parsed { features, notes } = feature_column::parse(&raw)?;
+    // Ids take longest of the text; they are read beside the features.
+    let (parsed, text) = std::thread::scope(|scope| {
+        let text = scope.spawn(|| text_columns(&raw));
+        let parsed = feature_column::parse(&raw);
+        let text = text
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (parsed, text)
+    });
+    let Parsed { features, notes } = parsed?;
+    let TextColumns {
+        ids,
+        titles,
+        artists,
+        labels,
+    } = text?;
     raw.notes.extend(notes);
     let assignment = &raw.assignment;
-    let ids = assignment.id.map(|at| ids(&raw, at)).transpose()?;
-    let titles = assignment.title.map(|at| texts(&raw, at)).transpose()?;
-    let artists = assignment.artist.map(|at| texts(&raw, at)).transpose()?;
-    let labels = assignment.label.map(|at| codes(&raw, at)).transpose()?;
     let mut splits: Vec<(String, CodedColumn)> = Vec::new();
     for at in &assignment.splits {
         if splits.iter().all(|(name, _)| *name != raw.names[*at]) {
@@ -65,6 +76,24 @@ pub(crate) fn table(mut raw: RawTable) -> Result<TrackTable> {
         features,
         report,
     }))
+}
+
+/// The columns that hold no features.
+struct TextColumns {
+    ids: Option<TextColumn>,
+    titles: Option<TextColumn>,
+    artists: Option<TextColumn>,
+    labels: Option<CodedColumn>,
+}
+
+fn text_columns(raw: &RawTable) -> Result<TextColumns> {
+    let assignment = &raw.assignment;
+    Ok(TextColumns {
+        ids: assignment.id.map(|at| ids(raw, at)).transpose()?,
+        titles: assignment.title.map(|at| texts(raw, at)).transpose()?,
+        artists: assignment.artist.map(|at| texts(raw, at)).transpose()?,
+        labels: assignment.label.map(|at| codes(raw, at)).transpose()?,
+    })
 }
 
 /// The column at `position`; only for columns that the assignment needs.
@@ -120,7 +149,13 @@ fn ids(raw: &RawTable, position: usize) -> Result<TextColumn> {
     let cells = text_cells(raw, position)?;
     let mut ids = TextColumn::default();
     for cell in cells.iter() {
-        let text = cell.unwrap_or_default().trim();
+        let text = cell.unwrap_or_default();
+        // The plain case first, as in most files: it needs no parsing.
+        if text.len() == 22 && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            ids.push(text);
+            continue;
+        }
+        let text = text.trim();
         if unit::is_missing(text) {
             ids.push("");
         } else if let Ok(key) = text.parse::<TrackKey>() {

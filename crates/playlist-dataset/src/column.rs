@@ -151,7 +151,7 @@ pub(crate) fn is_candidate(name: &str, options: &ReadOptions) -> bool {
 }
 
 /// The positions of the columns that are used, and what was decided about the others.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Assignment {
     pub(crate) features: [Option<usize>; AudioFeature::ALL.len()],
     pub(crate) camelot: Option<usize>,

@@ -25,14 +25,15 @@ pub(crate) fn parse(raw: &RawTable) -> Result<Parsed> {
     let mut columns = parse_columns(raw)?;
     let mut notes: Vec<Note> = columns.iter_mut().flat_map(|c| c.notes.drain(..)).collect();
     let percent = is_percent(raw, &columns)?;
-    for column in &mut columns {
+    let finished = on_threads(raw.n_rows, &mut columns, |column| {
         column.scale = if percent && is_share(column.feature) {
             100.0
         } else {
-            column.scale
+            1.0
         };
-        finish(raw, column, &mut notes)?;
-    }
+        finish(raw, column)
+    })?;
+    notes.extend(finished.into_iter().flatten());
     let mut features = Features::default();
     for mut column in columns {
         if let Some(mode) = column
@@ -77,27 +78,34 @@ pub(crate) struct FeatureColumn {
     notes: Vec<Note>,
 }
 
-/// Reads the columns in as many threads as there are cores: most of the time goes into numbers as text.
+/// Reads the columns.
 fn parse_columns(raw: &RawTable) -> Result<Vec<FeatureColumn>> {
-    /// Below this many rows a thread costs more than it saves.
-    const FEW: usize = 20_000;
-    let wanted: Vec<(AudioFeature, usize)> = AudioFeature::ALL
+    let mut wanted: Vec<(AudioFeature, usize)> = AudioFeature::ALL
         .into_iter()
         .filter_map(|feature| Some((feature, raw.assignment.features[feature.index()]?)))
         .collect();
-    let n_threads = match raw.n_rows {
-        ..FEW => 1,
-        _ => std::thread::available_parallelism().map_or(1, usize::from),
-    };
-    let parse_some =
-        |some: &[(AudioFeature, usize)]| some.iter().map(|(f, p)| parse_column(raw, *f, *p)).collect();
-    if n_threads == 1 {
-        return parse_some(&wanted);
+    on_threads(raw.n_rows, &mut wanted, |(feature, position)| {
+        parse_column(raw, *feature, *position)
+    })
+}
+
+/// `work` for each of the columns, in as many threads as there are cores: there may be millions of rows.
+fn on_threads<T: Send, U: Send>(
+    n_rows: usize,
+    columns: &mut [T],
+    work: impl Fn(&mut T) -> Result<U> + Sync,
+) -> Result<Vec<U>> {
+    /// Below this many rows a thread costs more than it saves.
+    const FEW: usize = 20_000;
+    let work_on = |some: &mut [T]| some.iter_mut().map(&work).collect::<Result<Vec<U>>>();
+    let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
+    if n_rows < FEW || n_threads == 1 || columns.is_empty() {
+        return work_on(columns);
     }
-    let parts: Vec<Result<Vec<FeatureColumn>>> = std::thread::scope(|scope| {
-        let threads: Vec<_> = wanted
-            .chunks(wanted.len().div_ceil(n_threads))
-            .map(|some| scope.spawn(|| parse_some(some)))
+    let parts: Vec<Result<Vec<U>>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = columns
+            .chunks_mut(columns.len().div_ceil(n_threads))
+            .map(|some| scope.spawn(|| work_on(some)))
             .collect();
         let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
             thread
@@ -106,7 +114,7 @@ fn parse_columns(raw: &RawTable) -> Result<Vec<FeatureColumn>> {
         };
         threads.into_iter().map(join).collect()
     });
-    let parts: Vec<Vec<FeatureColumn>> = parts.into_iter().collect::<Result<_>>()?;
+    let parts: Vec<Vec<U>> = parts.into_iter().collect::<Result<_>>()?;
     Ok(parts.into_iter().flatten().collect())
 }
 
@@ -147,7 +155,14 @@ fn numbers(raw: &RawTable, position: usize) -> Result<Vec<f32>> {
         .cast(&DataType::Float32)
         .map_err(refused)?;
     let values = cast.f32().map_err(refused)?;
-    Ok(values.iter().map(|value| value.unwrap_or(f32::NAN)).collect())
+    let mut numbers = Vec::with_capacity(values.len());
+    for chunk in values.downcast_iter() {
+        match chunk.validity() {
+            None => numbers.extend_from_slice(chunk.values()),
+            Some(_) => numbers.extend(chunk.iter().map(|value| value.copied().unwrap_or(f32::NAN))),
+        }
+    }
+    Ok(numbers)
 }
 
 /// Reads a column of text: as numbers, or else in the other way that the feature can be written.

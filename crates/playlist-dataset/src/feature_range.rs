@@ -11,32 +11,26 @@ use crate::report::Note;
 use crate::unit::{self, DurationUnit};
 use crate::{Error, Result};
 
-/// Brings a column into our unit and checks its range.
-pub(crate) fn finish(raw: &RawTable, column: &mut FeatureColumn, notes: &mut Vec<Note>) -> Result<()> {
-    let name = &raw.names[column.position];
+/// Brings a column into our unit and checks its range; returns what was converted.
+pub(crate) fn finish(raw: &RawTable, column: &mut FeatureColumn) -> Result<Option<Note>> {
     check_finite(raw, column)?;
-    let mut converted = |from, to| {
-        notes.push(Note::Converted {
-            column: name.clone(),
-            from,
-            to,
-        });
-    };
     let mut factor = 1.0;
-    match column.feature {
+    let converted = match column.feature {
         AudioFeature::DurationMs => {
             let duration = duration_unit(raw, column)?;
             factor = duration.in_ms();
             match duration {
-                DurationUnit::Milliseconds => {}
-                DurationUnit::Seconds => converted("seconds", "ms"),
-                DurationUnit::Minutes => converted("minutes", "ms"),
+                DurationUnit::Milliseconds => None,
+                DurationUnit::Seconds => Some(("seconds", "ms")),
+                DurationUnit::Minutes => Some(("minutes", "ms")),
             }
         }
-        AudioFeature::Loudness => check_sign(raw, column)?,
-        _ if column.scale > 1.0 => converted("percent", "0 to 1"),
-        _ => {}
-    }
+        AudioFeature::Loudness => {
+            check_sign(raw, column)?;
+            None
+        }
+        _ => (column.scale > 1.0).then_some(("percent", "0 to 1")),
+    };
     let (feature, scale) = (column.feature, column.scale);
     let range = feature.valid_range();
     for row in 0..column.values.len() {
@@ -49,7 +43,11 @@ pub(crate) fn finish(raw: &RawTable, column: &mut FeatureColumn, notes: &mut Vec
             return Err(out_of_range(raw, column, row, factor));
         }
     }
-    Ok(())
+    Ok(converted.map(|(from, to)| Note::Converted {
+        column: raw.names[column.position].clone(),
+        from,
+        to,
+    }))
 }
 
 fn check_finite(raw: &RawTable, column: &FeatureColumn) -> Result<()> {

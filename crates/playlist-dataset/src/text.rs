@@ -53,14 +53,18 @@ pub(crate) struct CodedColumn {
 
 impl CodedColumn {
     pub(crate) fn push(&mut self, text: Option<&str>) {
-        let code = text.map(|text| match self.codes.last() {
-            Some(Some(last)) if self.names[*last as usize] == text => *last,
-            _ => self.code(text),
-        });
+        let code = text.map(|text| self.code(text));
         self.codes.push(code);
     }
 
     fn code(&mut self, text: &str) -> u32 {
+        /// Up to so many names, comparing with each is faster than hashing.
+        const FEW: usize = 4;
+        if self.names.len() <= FEW
+            && let Some(code) = self.names.iter().position(|name| name == text)
+        {
+            return code as u32;
+        }
         if let Some(code) = self.by_name.get(text) {
             return *code;
         }

@@ -18,7 +18,7 @@ pub(crate) fn number(text: &str) -> Option<f32> {
 /// Whether the text stands for a missing value.
 pub(crate) fn is_missing(text: &str) -> bool {
     const WORDS: [&str; 5] = ["undefined", "null", "nan", "na", "n/a"];
-    text.is_empty() || WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
+    text.is_empty() || text.len() <= 9 && WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 /// A number with a decimal comma.

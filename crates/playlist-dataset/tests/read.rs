@@ -356,3 +356,85 @@ fn a_report_can_be_stored() {
     assert_eq!(json["notes"][0]["note"], "alias_ignored");
     assert!(matches!(table.report().notes[0], Note::AliasIgnored { .. }));
 }
+
+#[test]
+fn numbers_are_read_as_rust_reads_them() {
+    // Polars parses numbers at first; what it accepts must be what we accept, to the bit.
+    for text in [
+        "120",
+        "+120",
+        "120.",
+        "1.2e2",
+        "1.2E+2",
+        "  120",
+        "120  ",
+        "\"120\"",
+        "0120",
+        "120.000001",
+        "99.99999999",
+        "1_20",
+        "1,2e2",
+        "0x78",
+        "120abc",
+        "12 0",
+        "--120",
+        "e2",
+        ".",
+        "+",
+        "1e",
+        "120f",
+        "１２０",
+        "true",
+    ] {
+        let cell = text.trim_matches('"').trim();
+        let expected = cell.parse::<f32>().ok();
+        let found = read_with(format!("tempo;energy\n{text};0.5\n"), &ReadOptions::default());
+        match (expected, found) {
+            (Some(expected), Ok(table)) => {
+                assert_eq!(table.value(0, AudioFeature::Tempo), Some(expected), "{text}")
+            }
+            (None, Err(error)) => assert!(matches!(error, Error::BadValue { .. }), "{text}: {error}"),
+            // A decimal comma.
+            (None, Ok(table)) if text == "1,2e2" => {
+                assert_eq!(table.value(0, AudioFeature::Tempo), Some(120.0))
+            }
+            (expected, found) => panic!(
+                "{text}: expected {expected:?}, found {:?}",
+                found.map(|t| t.value(0, AudioFeature::Tempo))
+            ),
+        }
+    }
+}
+
+#[test]
+fn plain_and_quoted_text_give_one_table() {
+    // Lines without quotes and carriage returns are taken in blocks, the others one by one.
+    let rows: Vec<String> = (0..60_000)
+        .map(|i| format!("t{i},0.{:05},{}", i * 7 % 100_000, 60 + i % 140))
+        .collect();
+    let plain = format!("id,energy,tempo\n{}\n", rows.join("\n"));
+    let table = read(&plain);
+    let mut quoted = rows.clone();
+    for (at, row) in quoted.iter_mut().enumerate().filter(|(at, _)| at % 20_011 == 5) {
+        *row = row.replacen(&format!("t{at}"), &format!("\"t{at}\""), 1);
+    }
+    quoted.insert(30_000, String::new());
+    quoted.insert(100, "  ".to_owned());
+    let blank = read(format!("id,energy,tempo\n\n{}", quoted.join("\n")));
+    assert_eq!(blank.fingerprint(), table.fingerprint());
+    assert_eq!(notes(&blank), ["3 blank lines passed over"]);
+    assert_eq!(
+        read(plain.replace('\n', "\r\n")).fingerprint(),
+        table.fingerprint()
+    );
+    let broken = plain.replacen("t40000,0.", "t40000,x.", 1);
+    let broken = read_with(broken, &ReadOptions::default());
+    assert!(matches!(
+        broken,
+        Err(Error::BadValue {
+            row: 40_001,
+            line: Some(40_002),
+            ..
+        })
+    ));
+}

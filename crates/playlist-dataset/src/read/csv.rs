@@ -3,14 +3,14 @@
 use std::io::{BufRead, Cursor};
 use std::sync::Arc;
 
-use polars::prelude::{CsvParseOptions, CsvReadOptions, DataType, Schema, SerReader};
+use polars::prelude::{Column, CsvParseOptions, CsvReadOptions, DataType, Schema, SerReader};
 
 use super::lines::{LineNumbers, LineReader};
 use super::{RawTable, ReadOptions, at_end};
 use crate::column::{Assignment, is_feature};
 use crate::message::excerpt;
 use crate::report::{FileKind, Note};
-use crate::{Error, Result};
+use crate::{Error, Result, TrackTable, build};
 
 const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 
@@ -18,7 +18,16 @@ const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 ///
 /// The scan is strict about quotes, because polars guesses where they are not well formed, and about the
 /// number of fields. It leaves polars no choice, and the number of rows is compared afterwards.
-pub(super) fn read(path: &str, mut reader: impl BufRead, options: &ReadOptions) -> Result<RawTable> {
+///
+/// Features are read as numbers at first, which is fast. If that fails anywhere, or anything is wrong with
+/// the numbers, all cells are read as text, which allows for other ways to write a feature, and for errors
+/// that show a cell as it is.
+pub(super) fn read(
+    path: &str,
+    mut reader: impl BufRead,
+    size: u64,
+    options: &ReadOptions,
+) -> Result<TrackTable> {
     if at_end(&mut reader, path)? {
         return Err(Error::EmptyFile {
             path: path.to_owned(),
@@ -30,26 +39,34 @@ pub(super) fn read(path: &str, mut reader: impl BufRead, options: &ReadOptions) 
     let names = split_header(&header, delimiter);
     let assignment = Assignment::new(path, &names, options)?;
     let mut scan = Scan::new(path, delimiter, names.len(), options.max_line_bytes);
+    // A file that claims to be larger than memory is read bit by bit all the same.
+    let _ = scan.content.try_reserve_exact(usize::try_from(size).unwrap_or(0));
     scan.run(&mut lines)?;
     if scan.n_rows == 0 {
         return Err(Error::NoRows {
             path: path.to_owned(),
         });
     }
-    let notes = scan.notes();
-    let (n_rows, row_lines) = (scan.n_rows, std::mem::take(&mut scan.row_lines));
-    let columns = parse(path, scan, names.len(), &assignment.needed())?;
-    Ok(RawTable {
+    let raw = |columns| RawTable {
         path: path.to_owned(),
         kind: FileKind::Csv,
         delimiter: Some(char::from(delimiter)),
-        n_rows,
-        names,
+        n_rows: scan.n_rows,
+        names: names.clone(),
         columns,
-        lines: row_lines,
-        assignment,
-        notes,
-    })
+        lines: scan.row_lines.clone(),
+        assignment: assignment.clone(),
+        notes: scan.notes(),
+    };
+    // Equal columns are compared as they are written, not as numbers.
+    if assignment.duplicates.is_empty() {
+        let fast =
+            parse(&scan, &assignment, DataType::Float32).and_then(|columns| build::table(raw(columns)));
+        if fast.is_ok() {
+            return fast;
+        }
+    }
+    build::table(raw(parse(&scan, &assignment, DataType::String)?))
 }
 
 /// The first line that is not blank, and the lines that quotes join to it, without the line break.
@@ -123,6 +140,21 @@ struct Scan<'a> {
     n_short: usize,
     n_blank: usize,
     row_lines: LineNumbers,
+    /// The row that a quote carries over to the next line.
+    open: Option<OpenRow>,
+}
+
+struct OpenRow {
+    /// Where it begins in the content.
+    start: usize,
+    /// The line on which it begins.
+    line: usize,
+    n_fields: usize,
+    state: Field,
+}
+
+fn is_blank(line: &[u8]) -> bool {
+    line.iter().all(|byte| *byte == b' ')
 }
 
 /// Where the scan of a row stands at the end of a line.
@@ -150,60 +182,118 @@ impl<'a> Scan<'a> {
             n_short: 0,
             n_blank: 0,
             row_lines: LineNumbers::text(),
+            open: None,
         }
     }
 
     /// Reads all rows into `content`, one after the other, without blank lines.
     fn run<R: BufRead>(&mut self, lines: &mut LineReader<'_, R>) -> Result<()> {
-        let (mut row_start, mut row_line) = (0, 0);
-        let (mut state, mut n_fields) = (Field::Start, 1);
         loop {
-            let start = self.content.len();
-            if !lines.read_into(&mut self.content)? {
-                break;
+            if self.open.is_none() && self.plain_block(lines)? {
+                continue;
             }
-            let line = &self.content[start..self.content.len() - 1];
-            if state != Field::Quoted {
-                if line.is_empty() || (line.len() < 16 && line.iter().all(|byte| *byte == b' ')) {
-                    self.content.truncate(start);
-                    self.n_blank += 1;
-                    continue;
+            // Something in what is in memory needs a closer look, or a line goes on beyond it.
+            let end = lines.n_passed + lines.n_buffered()?;
+            loop {
+                if !self.line(lines)? {
+                    return self
+                        .open
+                        .as_ref()
+                        .map_or(Ok(()), |open| Err(self.unterminated(open.line)));
                 }
-                (row_start, row_line) = (start, lines.line);
-                (state, n_fields) = (Field::Start, 1);
-            }
-            if state == Field::Start && memchr::memchr(b'"', line).is_none() {
-                n_fields = memchr::memchr_iter(self.delimiter, line).count() + 1;
-            } else {
-                state = self.quoted_line(line, state, &mut n_fields, lines.line)?;
-            }
-            if state == Field::Quoted {
-                if self.content.len() - row_start > self.limit {
+                if lines.n_passed >= end {
                     break;
                 }
-            } else {
-                self.end_row(n_fields, row_line)?;
             }
         }
-        if state == Field::Quoted {
-            return Err(Error::UnterminatedQuote {
-                path: self.path.to_owned(),
-                line: row_line,
-            });
-        }
-        Ok(())
     }
 
-    /// Goes through a line with quotes byte by byte.
-    fn quoted_line(&self, line: &[u8], from: Field, n_fields: &mut usize, number: usize) -> Result<Field> {
-        let mut state = from;
+    /// Takes the whole lines that are in memory, if they are plain; returns whether it took any.
+    fn plain_block<R: BufRead>(&mut self, lines: &mut LineReader<'_, R>) -> Result<bool> {
+        let number = lines.line;
+        let Some(block) = lines.plain_lines()? else {
+            return Ok(false);
+        };
+        // The bytes from `kept` on are rows without a blank line between them.
+        let (mut start, mut kept, mut n_lines) = (0, 0, 0);
+        for end in memchr::memchr_iter(b'\n', block) {
+            let line = &block[start..end];
+            if line.len() > self.limit {
+                break;
+            }
+            n_lines += 1;
+            if is_blank(line) {
+                self.content.extend_from_slice(&block[kept..start]);
+                kept = end + 1;
+                self.n_blank += 1;
+            } else {
+                let n_fields = memchr::memchr_iter(self.delimiter, line).count() + 1;
+                self.end_row(n_fields, number + n_lines)?;
+            }
+            start = end + 1;
+        }
+        self.content.extend_from_slice(&block[kept..start]);
+        lines.pass(start, n_lines);
+        Ok(start > 0)
+    }
+
+    /// Takes the next line, whatever it holds; returns false at the end of the file.
+    fn line<R: BufRead>(&mut self, lines: &mut LineReader<'_, R>) -> Result<bool> {
+        let start = self.content.len();
+        if !lines.read_into(&mut self.content)? {
+            return Ok(false);
+        }
+        let line = &self.content[start..self.content.len() - 1];
+        let open = match self.open.take() {
+            Some(open) => open,
+            None if is_blank(line) => {
+                self.content.truncate(start);
+                self.n_blank += 1;
+                return Ok(true);
+            }
+            None => OpenRow {
+                start,
+                line: lines.line,
+                n_fields: 1,
+                state: Field::Start,
+            },
+        };
+        let (state, n_more) = self.scan_line(line, open.state, lines.line)?;
+        let n_fields = open.n_fields + n_more;
+        if state != Field::Quoted {
+            self.end_row(n_fields, open.line)?;
+        } else if self.content.len() - open.start > self.limit {
+            return Err(self.unterminated(open.line));
+        } else {
+            self.open = Some(OpenRow {
+                state,
+                n_fields,
+                ..open
+            });
+        }
+        Ok(true)
+    }
+
+    fn unterminated(&self, line: usize) -> Error {
+        Error::UnterminatedQuote {
+            path: self.path.to_owned(),
+            line,
+        }
+    }
+
+    /// Goes through a line byte by byte: the state after it and the number of delimiters in it.
+    fn scan_line(&self, line: &[u8], from: Field, number: usize) -> Result<(Field, usize)> {
+        if from == Field::Start && memchr::memchr(b'"', line).is_none() {
+            return Ok((Field::Plain, memchr::memchr_iter(self.delimiter, line).count()));
+        }
+        let (mut state, mut n_delimiters) = (from, 0);
         for (at, byte) in line.iter().enumerate() {
             state = match (state, *byte) {
                 (Field::Quoted, b'"') => Field::Closed,
                 (Field::Quoted, _) => Field::Quoted,
                 (Field::Start | Field::Closed, b'"') => Field::Quoted,
                 (Field::Start | Field::Plain | Field::Closed, byte) if byte == self.delimiter => {
-                    *n_fields += 1;
+                    n_delimiters += 1;
                     Field::Start
                 }
                 (Field::Plain, b'"') | (Field::Closed, _) => {
@@ -217,12 +307,7 @@ impl<'a> Scan<'a> {
                 (Field::Start | Field::Plain, _) => Field::Plain,
             };
         }
-        // Every row begins at the start of a field; only an open quote lasts beyond the line.
-        Ok(if state == Field::Quoted {
-            Field::Quoted
-        } else {
-            Field::Start
-        })
+        Ok((state, n_delimiters))
     }
 
     fn end_row(&mut self, n_fields: usize, line: usize) -> Result<()> {
@@ -250,17 +335,21 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// Lets polars split the rows into columns of text.
-fn parse(
-    path: &str,
-    scan: Scan<'_>,
-    n_columns: usize,
-    needed: &[usize],
-) -> Result<Vec<Option<polars::prelude::Column>>> {
+/// Lets polars split the rows into the columns that are needed: text, and features of type `feature`.
+fn parse(scan: &Scan<'_>, assignment: &Assignment, feature: DataType) -> Result<Vec<Option<Column>>> {
     // The names of the file may repeat, hence numbers.
-    let schema: Schema = (0..n_columns)
-        .map(|position| (position.to_string().into(), DataType::String))
+    let is_feature = |position| assignment.features.contains(&Some(position));
+    let dtype = |position| {
+        if is_feature(position) {
+            feature.clone()
+        } else {
+            DataType::String
+        }
+    };
+    let schema: Schema = (0..scan.n_fields)
+        .map(|position| (position.to_string().into(), dtype(position)))
         .collect();
+    let needed = assignment.needed();
     let parse_options = CsvParseOptions::default()
         .with_separator(scan.delimiter)
         .with_quote_char(Some(b'"'));
@@ -268,23 +357,23 @@ fn parse(
         .with_has_header(false)
         .with_infer_schema_length(Some(0))
         .with_schema(Some(Arc::new(schema)))
-        .with_projection(Some(Arc::new(needed.to_vec())))
+        .with_projection(Some(Arc::new(needed.clone())))
         .with_parse_options(parse_options)
         .with_rechunk(false)
         .into_reader_with_file_handle(Cursor::new(scan.content.as_slice()))
         .finish()
         .map_err(|source| Error::Csv {
-            path: path.to_owned(),
+            path: scan.path.to_owned(),
             source: source.into(),
         })?;
     if frame.height() != scan.n_rows {
         return Err(Error::RowCount {
-            path: path.to_owned(),
+            path: scan.path.to_owned(),
             expected: scan.n_rows,
             found: frame.height(),
         });
     }
-    let mut columns = vec![None; n_columns];
+    let mut columns = vec![None; scan.n_fields];
     for (position, column) in needed.iter().zip(frame.into_columns()) {
         columns[*position] = Some(column);
     }

@@ -12,6 +12,8 @@ pub(super) struct LineReader<'a, R> {
     limit: usize,
     /// The number of the line read last, counted from 1.
     pub(super) line: usize,
+    /// The bytes read so far.
+    pub(super) n_passed: usize,
 }
 
 impl<'a, R: BufRead> LineReader<'a, R> {
@@ -21,6 +23,7 @@ impl<'a, R: BufRead> LineReader<'a, R> {
             reader,
             limit,
             line: 0,
+            n_passed: 0,
         }
     }
 
@@ -40,6 +43,7 @@ impl<'a, R: BufRead> LineReader<'a, R> {
             return Ok(false);
         }
         self.line += 1;
+        self.n_passed += read;
         if self.line == 1 && buffer[start..].starts_with(b"\xEF\xBB\xBF") {
             buffer.drain(start..start + 3);
         }
@@ -52,6 +56,38 @@ impl<'a, R: BufRead> LineReader<'a, R> {
         self.check(&buffer[start..])?;
         buffer.push(b'\n');
         Ok(true)
+    }
+
+    /// Whole lines that are in memory already, with their line breaks, if they need no second look: no
+    /// carriage return, no quote, no zero byte, UTF-8 throughout. What is used of them is to be passed to
+    /// [`LineReader::pass`].
+    pub(super) fn plain_lines(&mut self) -> Result<Option<&[u8]>> {
+        let block = self
+            .reader
+            .fill_buf()
+            .map_err(|source| io_error(self.path, source))?;
+        let Some(last) = memchr::memrchr(b'\n', block) else {
+            return Ok(None);
+        };
+        let lines = &block[..=last];
+        let plain = memchr::memchr3(b'\r', b'"', 0, lines).is_none() && std::str::from_utf8(lines).is_ok();
+        Ok(plain.then_some(lines))
+    }
+
+    /// The number of bytes up to the last line break that is in memory.
+    pub(super) fn n_buffered(&mut self) -> Result<usize> {
+        let block = self
+            .reader
+            .fill_buf()
+            .map_err(|source| io_error(self.path, source))?;
+        Ok(memchr::memrchr(b'\n', block).map_or(0, |last| last + 1))
+    }
+
+    /// Passes over `n_bytes` that hold `n_lines` lines.
+    pub(super) fn pass(&mut self, n_bytes: usize, n_lines: usize) {
+        self.reader.consume(n_bytes);
+        self.line += n_lines;
+        self.n_passed += n_bytes;
     }
 
     fn check(&self, line: &[u8]) -> Result<()> {

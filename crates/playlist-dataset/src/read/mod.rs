@@ -160,12 +160,13 @@ pub fn read_table(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Track
     let name = path.as_ref().display().to_string();
     let mut file = open(path.as_ref(), &name)?;
     let start = peek(&mut file).map_err(|source| io_error(&name, source))?;
-    let raw = match sniff(&name, &start)? {
-        FileKind::Parquet => parquet::read(&name, file, options)?,
-        FileKind::JsonLines => json::read(&name, BufReader::with_capacity(1 << 20, file), options)?,
-        _ => csv::read(&name, BufReader::with_capacity(1 << 20, file), options)?,
-    };
-    build::table(raw)
+    let size = file.metadata().map_or(0, |metadata| metadata.len());
+    let buffered = |file| BufReader::with_capacity(1 << 20, file);
+    match sniff(&name, &start)? {
+        FileKind::Parquet => build::table(parquet::read(&name, file, options)?),
+        FileKind::JsonLines => build::table(json::read(&name, buffered(file), options)?),
+        _ => csv::read(&name, buffered(file), size, options),
+    }
 }
 
 fn open(path: &Path, name: &str) -> Result<File> {
