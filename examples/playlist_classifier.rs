@@ -52,7 +52,7 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
     check_outputs(cli)?;
     let stop = common::stop_on_ctrl_c()?;
-    let config = common::experiment_config(&cli.data, &cli.split, &cli.model, &cli.output, stop)?;
+    let config = common::experiment_config(&cli.data, &cli.split, &cli.model, &cli.output, stop);
     let source = cli.data.source();
     let experiment = Experiment::read(&source, config)?;
     let outcome = match &cli.load {
@@ -75,9 +75,6 @@ fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
 
 /// Refuses to begin what could not be written in the end.
 fn check_outputs(cli: &Cli) -> Result<(), Box<dyn Error>> {
-    if cli.output.overwrite {
-        return Ok(());
-    }
     let in_out = cli.output.out.iter().map(|folder| folder.join("report.json"));
     for path in cli
         .save
@@ -86,10 +83,17 @@ fn check_outputs(cli: &Cli) -> Result<(), Box<dyn Error>> {
         .cloned()
         .chain(in_out)
     {
-        if path.try_exists()? {
+        if !cli.output.overwrite && path.try_exists()? {
+            let advice = "choose another name or add --overwrite";
+            return Err(format!("`{}` exists already: {advice}", path.display()).into());
+        }
+    }
+    for path in cli.save.iter().chain(&cli.output.predictions) {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            let (path, folder) = (path.display(), folder.display());
             return Err(format!(
-                "`{}` exists already: choose another name or add --overwrite",
-                path.display()
+                "`{path}` could not be written: there is no folder `{folder}`; make it first"
             )
             .into());
         }

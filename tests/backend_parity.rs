@@ -58,8 +58,9 @@ fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
-/// Tolerance 1e-4 on probabilities after 18 steps of Adam: sums in another order and another exp, magnified by
-/// Adam's division by small roots. A backend that computes something else differs in the first digit.
+/// Tolerance 1e-5 on probabilities after 18 steps of Adam; found 1.2e-7 on ndarray and on a software Vulkan driver.
+/// Sums in another order and another exp are magnified by Adam's division by small roots; a backend that computes
+/// something else differs in the first digits.
 #[test]
 fn training_agrees() {
     let (x, y) = table();
@@ -79,7 +80,7 @@ fn training_agrees() {
             for backend in backends() {
                 let difference = largest_difference(&predict(backend), &reference);
                 eprintln!("{loss:?} on {backend}: {difference:e}");
-                assert!(difference < 1e-4, "{loss:?} on {backend}: {difference:e}");
+                assert!(difference < 1e-5, "{loss:?} on {backend}: {difference:e}");
             }
         }
     }

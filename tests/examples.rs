@@ -336,63 +336,107 @@ fn two_files_are_two_classes() {
     assert_eq!(report["dataset"]["classes"][0]["name"], "disliked");
 }
 
-/// Wrong usage ends with 2, everything else that goes wrong with 1, and always on standard error.
-#[test]
-fn errors_have_their_exit_codes_and_say_what_to_do() {
-    let folder = tempfile::tempdir().unwrap();
-    let one_class = folder.path().join("one.csv");
-    std::fs::write(&one_class, "id,label,energy\n1,liked,0.5\n2,liked,0.6\n").unwrap();
-    let damaged = folder.path().join("damaged.safetensors");
-    std::fs::write(&damaged, "no model").unwrap();
-    let (one_class, damaged) = (one_class.to_str().unwrap(), damaged.to_str().unwrap());
-    let cases: [(&[&str], i32, &str); 13] = [
-        (&["--nonsense"], 2, "unexpected argument"),
-        (
-            &["--backend", "cuda"],
-            2,
-            "`cuda` is no backend: expected one of `flex`",
-        ),
-        (
-            &["--model", "forest"],
-            2,
-            "`forest` is no model: expected one of `majority`",
-        ),
-        (&["--features", "loudnes"], 2, "`loudnes` is no audio feature"),
-        (&["--threshold", "high"], 2, "high"),
-        (&["--positive", "a.csv"], 2, "--negative"),
-        (&["--repeats", "0"], 2, "0 is not in 1"),
-        (&["--table", "nowhere.csv"], 1, "error: `nowhere.csv`"),
-        (&["--table", one_class], 1, "liked"),
-        (&["--test-size", "1.5"], 1, "test_fraction"),
-        (
-            &["--learning-rate", "0"],
-            1,
-            "setting `learning_rate` is 0: expected a finite number above 0",
-        ),
-        (&["--load", damaged], 1, "is no intact saved model"),
-        (&["--table", one_class, "--label", "mood"], 1, "mood"),
+/// The files that the table of bad input names.
+fn bad_files(folder: &Path) {
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+    write("one.csv", "id,label,energy\n1,liked,0.5\n2,liked,0.6\n");
+    write(
+        "three.csv",
+        "id,label,energy,tempo\n1,liked,0.5,90\n2,other,0.6,80\n3,else,0.1,70\n",
+    );
+    std::fs::create_dir(folder.join("folder")).unwrap();
+    std::fs::create_dir(folder.join("locked")).unwrap();
+    std::fs::rename(small_table(folder, 60), folder.join("two.csv")).unwrap();
+    let arguments = [
+        "--table",
+        "two.csv",
+        "--model",
+        "logistic",
+        "--save",
+        "whole.safetensors",
     ];
-    for (arguments, code, expected) in cases {
-        let output = run(arguments);
+    let arguments = [&arguments[..], &["--predictions", "split.csv"]].concat();
+    let output = Command::new(program())
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let split = std::fs::read_to_string(folder.join("split.csv")).unwrap();
+    let is_train = |row: &&str| {
+        split
+            .lines()
+            .any(|line| line.contains(",train,") && line.split(',').next() == row.split(',').next())
+    };
+    let table = std::fs::read_to_string(folder.join("two.csv")).unwrap();
+    let header = table.lines().take(1);
+    let train: Vec<&str> = header.chain(table.lines().skip(1).filter(is_train)).collect();
+    write("train.csv", &train.join("\n"));
+    let whole = std::fs::read(folder.join("whole.safetensors")).unwrap();
+    std::fs::write(folder.join("cut.safetensors"), &whole[..whole.len() / 2]).unwrap();
+    let mut flipped = whole;
+    let at = flipped.windows(6).position(|bytes| bytes == b"energy").unwrap();
+    flipped[at] = b'E';
+    std::fs::write(folder.join("flipped.safetensors"), flipped).unwrap();
+}
+
+/// Takes the permission to write away; false where that has no effect, as for the superuser.
+fn lock(folder: &Path) -> bool {
+    let mut permissions = std::fs::metadata(folder).unwrap().permissions();
+    permissions.set_readonly(true);
+    std::fs::set_permissions(folder, permissions).unwrap();
+    std::fs::write(folder.join("probe"), "").is_err()
+}
+
+/// The table of bad input in the README, each line tried. Wrong usage ends with 2, everything else that goes
+/// wrong with 1, always on standard error and never with a panic.
+#[test]
+fn bad_input_is_answered_as_the_readme_says() {
+    let folder = tempfile::tempdir().unwrap();
+    bad_files(folder.path());
+    let is_locked = lock(&folder.path().join("locked"));
+    let readme = include_str!("../crates/playlist-classifier/README.md");
+    let rows: Vec<&str> = readme
+        .lines()
+        .filter(|line| line.starts_with("| ") && line.contains("| `--"))
+        .collect();
+    assert_eq!(rows.len(), 24);
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [what, arguments, code, message] = cells[..] else {
+            panic!("four cells: {row}")
+        };
+        if what.contains("write permission") && !is_locked {
+            eprintln!("left out, since this user may write anywhere: {what}");
+            continue;
+        }
+        let arguments = arguments.trim_matches('`').split(' ');
+        let output = Command::new(program())
+            .args(arguments)
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
         let text = stderr(&output);
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {text}");
-        assert!(
-            text.contains(expected),
-            "{arguments:?}: expected {expected:?} in {text}"
-        );
-        assert!(
-            output.stdout.is_empty(),
-            "{arguments:?} prints nothing on standard output"
-        );
-        assert!(!text.contains("panicked"), "{text}");
+        assert_eq!(output.status.code(), code.parse().ok(), "{what}: {text}");
+        let mut rest = text.as_str();
+        for part in message.split('…') {
+            let at = rest
+                .find(part)
+                .unwrap_or_else(|| panic!("{what}: expected {message:?}, found {text}"));
+            rest = &rest[at + part.len()..];
+        }
+        assert!(!text.contains("panicked"), "{what}: {text}");
     }
-    if !cfg!(feature = "wgpu") {
-        let output = run(&["--backend", "wgpu"]);
-        assert_eq!(output.status.code(), Some(1));
-        assert!(
-            stderr(&output).contains("build with `--features wgpu`"),
-            "{}",
-            stderr(&output)
-        );
-    }
+}
+
+#[cfg(not(feature = "wgpu"))]
+#[test]
+fn a_backend_that_is_not_compiled_in_names_its_feature() {
+    let output = run(&["--backend", "wgpu"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("build with `--features wgpu`"),
+        "{}",
+        stderr(&output)
+    );
 }

@@ -38,7 +38,7 @@ pub struct DataArgs {
     pub drop: Vec<AudioFeature>,
     /// Make the classes equally large: none, truncate (as the paper), downsample
     #[arg(long, value_name = "HOW", default_value = "none")]
-    pub balance: String,
+    pub balance: Balance,
 }
 
 /// Which parts.
@@ -158,8 +158,8 @@ pub fn experiment_config(
     model: &ModelArgs,
     output: &OutputArgs,
     stop: StopSignal,
-) -> Result<ExperimentConfig, Box<dyn Error>> {
-    let balance = match data.balance.parse()? {
+) -> ExperimentConfig {
+    let balance = match data.balance {
         Balance::Downsample { .. } => Balance::Downsample { seed: split.seed },
         other => other,
     };
@@ -167,7 +167,7 @@ pub fn experiment_config(
         .with_epochs(model.epochs)
         .with_batch_size(model.batch_size)
         .with_learning_rate(model.learning_rate);
-    Ok(ExperimentConfig {
+    ExperimentConfig {
         features: data.features.clone(),
         drop: data.drop.clone(),
         balance,
@@ -190,7 +190,7 @@ pub fn experiment_config(
             show_progress: true,
             stop,
         },
-    })
+    }
 }
 
 /// Makes Ctrl-C stop cleanly after the current epoch; a second one ends the program at once.

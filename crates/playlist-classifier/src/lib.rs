@@ -38,3 +38,8 @@ pub fn versions(backend: mlp::Backend) -> BTreeMap<String, String> {
         .map(|(name, version)| (name.to_owned(), version.to_owned()))
         .collect()
 }
+
+/// Compiles the example of the workspace's README.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct WorkspaceReadme;

@@ -31,7 +31,7 @@ pub fn write_file(path: &Path, contents: &[u8], overwrite: Overwrite) -> Result<
         return Err(exists());
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map_err(io)?;
+    let mut file = new_file(folder.unwrap_or(Path::new("."))).map_err(io)?;
     file.write_all(contents).map_err(io)?;
     file.as_file().sync_all().map_err(io)?;
     let persisted = match overwrite {
@@ -42,6 +42,14 @@ pub fn write_file(path: &Path, contents: &[u8], overwrite: Overwrite) -> Result<
         std::io::ErrorKind::AlreadyExists => exists(),
         _ => io(error.error),
     })
+}
+
+/// A temporary file in `folder` with the permissions of any new file, not the private ones of temporary files.
+fn new_file(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
 }
 
 #[cfg(test)]

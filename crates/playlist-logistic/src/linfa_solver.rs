@@ -2,9 +2,9 @@
 //!
 //! linfa-logistic 0.8.1 wraps argmin's L-BFGS, whose line search has no limit there: on unscaled columns
 //! (durations of 1e5 ms beside shares) it may never return, and its multinomial loss goes wrong once logits
-//! lie more than 34 apart. On standardised columns and ordinary tolerances it returned on each of 3,000 random
-//! tables. So it is called on columns of ordinary size alone; [`crate::solver`] takes what it returns as a
-//! start, checks it, and does the rest where there is any.
+//! lie more than 34 apart. Within the limits below it returned on each of 20,000 random tables (3 to 2,000 rows, 2 to 6
+//! classes, constant, repeated and separating columns, `alpha` from 1e-6 to 1e5). So it is called within them alone;
+//! [`crate::solver`] takes what it returns as a start, checks it, and does the rest where there is any.
 
 use linfa::DatasetBase;
 use linfa::traits::Fit;

@@ -156,7 +156,11 @@ impl ModelFile {
             path: path.to_owned(),
             source,
         };
-        let size = std::fs::metadata(path).map_err(io)?.len();
+        let metadata = std::fs::metadata(path).map_err(io)?;
+        if metadata.is_dir() {
+            return Err(damaged(path, "expected a file, found a directory".to_owned()));
+        }
+        let size = metadata.len();
         if size > MAX_BYTES {
             return Err(damaged(
                 path,

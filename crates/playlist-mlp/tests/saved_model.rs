@@ -140,6 +140,6 @@ fn other_kinds_other_versions_and_missing_files_are_told_apart() {
     ));
     assert!(matches!(
         MlpClassifier::load(folder.path(), Backend::default()),
-        Err(Error::Read { .. })
+        Err(Error::DamagedModel { .. })
     ));
 }
