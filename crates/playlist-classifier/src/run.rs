@@ -158,11 +158,7 @@ impl Experiment {
             ),
         };
         let tests = self.tests(index, runs, first, sizes)?;
-        let mut warnings: Vec<String> = own
-            .iter()
-            .flat_map(|run| run.pipeline.classifier().warnings())
-            .collect();
-        warnings.dedup();
+        let mut warnings = warnings(&own);
         let unusable = own[0].pipeline.transformer().unusable_columns();
         if !unusable.is_empty() {
             warnings.push(format!(
@@ -282,4 +278,19 @@ impl Experiment {
             },
         )
     }
+}
+
+/// The warnings of the first split that has any; with several splits it is said in how many.
+fn warnings(runs: &[&Run]) -> Vec<String> {
+    let each: Vec<Vec<String>> = runs
+        .iter()
+        .map(|run| run.pipeline.classifier().warnings())
+        .filter(|each| !each.is_empty())
+        .collect();
+    let first = each.first().cloned().unwrap_or_default();
+    if runs.len() == 1 {
+        return first;
+    }
+    let counted = |warning| format!("in {} of {} splits: {warning}", each.len(), runs.len());
+    first.into_iter().map(counted).collect()
 }

@@ -99,6 +99,14 @@ fn logits_agree_with_pytorch() {
                 2e-6,
                 &format!("{} on {backend}", case.name),
             );
+            // The promise to a user: the same probabilities to 1e-6.
+            let sigmoid = |logits: &[f32]| {
+                logits
+                    .iter()
+                    .map(|z| 1.0 / (1.0 + (-z).exp()))
+                    .collect::<Vec<f32>>()
+            };
+            assert_close(&sigmoid(&logits), &sigmoid(&case.logits), 1e-6, &case.name);
             let mut back = model.to_arrays();
             back.sort_by(|a, b| a.name.cmp(&b.name));
             let mut named = named;
