@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use playlist_core::{Overwrite, write_file};
-use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
+use safetensors::{SafeTensorError, SafeTensors};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -168,39 +168,9 @@ impl ModelFile {
             ));
         }
         let bytes = std::fs::read(path).map_err(io)?;
-        let safetensors = |error| {
-            damaged(
-                path,
-                format!(
-                    "expected a safetensors file, found {} bytes: {error}",
-                    bytes.len()
-                ),
-            )
-        };
-        let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(safetensors)?;
-        let header = metadata
-            .metadata()
-            .as_ref()
-            .and_then(|entries| entries.get(METADATA_KEY))
-            .ok_or_else(|| {
-                damaged(
-                    path,
-                    format!("expected a metadata entry `{METADATA_KEY}`, found none"),
-                )
-            })?;
-        let bad_header = |error: serde_json::Error| damaged(path, format!("its header says {error}"));
-        let found = serde_json::from_str::<VersionOnly>(header)
-            .map_err(bad_header)?
-            .format_version;
-        if found != FORMAT_VERSION {
-            return Err(Error::UnsupportedVersion {
-                path: path.to_owned(),
-                expected: FORMAT_VERSION,
-                found,
-            });
-        }
-        let header: Header = serde_json::from_str(header).map_err(bad_header)?;
-        let tensors = SafeTensors::deserialize(&bytes).map_err(safetensors)?;
+        let header = read_header(&bytes, path)?;
+        let tensors =
+            SafeTensors::deserialize(&bytes).map_err(|error| not_safetensors(path, &bytes, &error))?;
         let file = Self {
             kind: header.kind,
             content: header.content,
@@ -215,6 +185,45 @@ impl ModelFile {
         }
         Ok(file)
     }
+}
+
+/// Our header, of this format version.
+fn read_header(bytes: &[u8], path: &Path) -> Result<Header> {
+    let (_, metadata) =
+        SafeTensors::read_metadata(bytes).map_err(|error| not_safetensors(path, bytes, &error))?;
+    let header = metadata
+        .metadata()
+        .as_ref()
+        .and_then(|entries| entries.get(METADATA_KEY))
+        .ok_or_else(|| {
+            damaged(
+                path,
+                format!("expected a metadata entry `{METADATA_KEY}`, found none"),
+            )
+        })?;
+    let bad_header = |error: serde_json::Error| damaged(path, format!("its header says {error}"));
+    let found = serde_json::from_str::<VersionOnly>(header)
+        .map_err(bad_header)?
+        .format_version;
+    if found != FORMAT_VERSION {
+        let (path, expected) = (path.to_owned(), FORMAT_VERSION);
+        return Err(Error::UnsupportedVersion {
+            path,
+            expected,
+            found,
+        });
+    }
+    serde_json::from_str(header).map_err(bad_header)
+}
+
+fn not_safetensors(path: &Path, bytes: &[u8], error: &SafeTensorError) -> Error {
+    damaged(
+        path,
+        format!(
+            "expected a safetensors file, found {} bytes: {error}",
+            bytes.len()
+        ),
+    )
 }
 
 fn damaged(path: &Path, reason: String) -> Error {
