@@ -156,3 +156,12 @@ fn every_crate_has_a_readme_and_an_error_type() {
         );
     }
 }
+
+#[test]
+fn the_version_of_burn_that_is_reported_is_the_one_in_use() {
+    let manifest = std::fs::read_to_string(Path::new(ROOT).join("Cargo.toml")).unwrap();
+    assert!(manifest.contains(&format!(
+        "burn = {{ version = \"={}\"",
+        playlist_mlp::BURN_VERSION
+    )));
+}
