@@ -13,14 +13,17 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("playlist-core", &[][..]),
         ("playlist-metrics", &[]),
         ("playlist-dataset", &["playlist-core"]),
+        ("playlist-import", &["playlist-core"]),
         ("playlist-logistic", &["playlist-core"]),
         ("playlist-mlp", &["playlist-core"]),
         ("playlist-report", &["playlist-core", "playlist-metrics"]),
+        ("playlist-spotify", &["playlist-core"]),
         (
             "playlist-classifier",
             &[
                 "playlist-core",
                 "playlist-dataset",
+                "playlist-import",
                 "playlist-logistic",
                 "playlist-metrics",
                 "playlist-mlp",
@@ -100,6 +103,9 @@ fn heavy_libraries_stay_in_one_crate_each() {
         ("linfa", "playlist-logistic"),
         ("linfa-logistic", "playlist-logistic"),
         ("ndarray", "playlist-logistic"),
+        ("rspotify", "playlist-spotify"),
+        ("ureq", "playlist-spotify"),
+        ("rusqlite", "playlist-spotify"),
     ];
     for folder in crates() {
         let name = folder.file_name().unwrap().to_str().unwrap().to_owned();

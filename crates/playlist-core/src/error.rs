@@ -142,6 +142,12 @@ pub enum Error {
         /// The text as given.
         text: String,
     },
+    /// A text that is no recording code.
+    #[error("`{text}` is no ISRC: expected twelve letters and digits that end in five digits")]
+    InvalidIsrc {
+        /// The text as given.
+        text: String,
+    },
     /// A file that exists and must not be replaced unasked.
     #[error("`{}` exists already: choose another name or allow overwriting", path.display())]
     FileExists {

@@ -15,11 +15,33 @@ pub enum Overwrite {
     Allow,
 }
 
+/// Who may read a file that is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Readers {
+    /// Whoever may read any new file.
+    Usual,
+    /// The owner alone.
+    Owner,
+}
+
 /// Writes `contents` to `path` in one step: readers see the old file or the new one, never a part.
 ///
 /// # Errors
 /// [`Error::FileExists`], [`Error::Write`].
 pub fn write_file(path: &Path, contents: &[u8], overwrite: Overwrite) -> Result<()> {
+    write(path, contents, overwrite, Readers::Usual)
+}
+
+/// As [`write_file`], replacing what is there, for the owner's eyes alone: on Unix the file has mode 0600 from its
+/// first byte.
+///
+/// # Errors
+/// [`Error::Write`].
+pub fn write_private_file(path: &Path, contents: &[u8]) -> Result<()> {
+    write(path, contents, Overwrite::Allow, Readers::Owner)
+}
+
+fn write(path: &Path, contents: &[u8], overwrite: Overwrite, readers: Readers) -> Result<()> {
     let io = |source| Error::Write {
         path: path.to_owned(),
         source,
@@ -31,7 +53,7 @@ pub fn write_file(path: &Path, contents: &[u8], overwrite: Overwrite) -> Result<
         return Err(exists());
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let mut file = new_file(folder.unwrap_or(Path::new("."))).map_err(io)?;
+    let mut file = new_file(folder.unwrap_or(Path::new(".")), readers).map_err(io)?;
     file.write_all(contents).map_err(io)?;
     file.as_file().sync_all().map_err(io)?;
     let persisted = match overwrite {
@@ -44,11 +66,14 @@ pub fn write_file(path: &Path, contents: &[u8], overwrite: Overwrite) -> Result<
     })
 }
 
-/// A temporary file in `folder` with the permissions of any new file, not the private ones of temporary files.
-fn new_file(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+/// A temporary file in `folder`: with the permissions of any new file, or the private ones of temporary files.
+fn new_file(folder: &Path, readers: Readers) -> std::io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(match readers {
+        Readers::Usual => 0o666,
+        Readers::Owner => 0o600,
+    }));
     builder.tempfile_in(folder)
 }
 
@@ -74,5 +99,18 @@ mod tests {
             write_file(&nowhere, b"", Overwrite::Allow),
             Err(Error::Write { .. })
         ));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_private_file_is_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token.json");
+        write_file(&path, b"old", Overwrite::Refuse).unwrap();
+        write_private_file(&path, b"secret").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"secret");
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 }

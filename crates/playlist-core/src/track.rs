@@ -1,42 +1,54 @@
-//! Tracks and their identity.
+//! Tracks, their identity and the playlists that they are on.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AudioFeature, Error, Result};
+use crate::{AudioFeature, AudioFeatures, Error, FeatureOrigin, Isrc, Result, SpotifyId};
 
-/// The identity of a track on Spotify: its id of 22 letters and digits.
+/// What a track is known by: Spotify's id, else the recording's ISRC, else artist, title and duration.
 ///
-/// Parses the bare id, `spotify:track:ID` and `https://open.spotify.com/track/ID`, so that one track
-/// has one key however a file writes it.
+/// Two tracks of one key are one track. The reverse does not hold: Spotify lists one recording under
+/// several ids, and only a common [`Isrc`] shows it; [`Track::keys`] gives all keys of a track.
 ///
-/// # Examples
-/// ```
-/// use playlist_core::TrackKey;
-///
-/// let key: TrackKey = "spotify:track:4uLU6hMCjMI75M1A2tKUQC".parse()?;
-/// assert_eq!(key.id(), "4uLU6hMCjMI75M1A2tKUQC");
-/// assert_eq!(key, "https://open.spotify.com/track/4uLU6hMCjMI75M1A2tKUQC?si=1".parse()?);
-/// # Ok::<(), playlist_core::Error>(())
-/// ```
+/// Written as text it is `spotify:track:ID`, `isrc:CODE` or `title:ARTIST|TITLE|SECONDS`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct TrackKey(String);
+pub enum TrackKey {
+    /// Spotify's id.
+    Spotify(SpotifyId),
+    /// The code of the recording.
+    Isrc(Isrc),
+    /// First artist and title in lower case, letters and digits only, and the duration in seconds rounded
+    /// to five, or nothing where it is not known.
+    Title(String),
+}
 
 impl TrackKey {
-    /// The bare id.
+    /// The key of a track of which only names and perhaps the duration in milliseconds are known; `None`
+    /// without a title.
     #[must_use]
-    pub fn id(&self) -> &str {
-        &self.0
+    pub fn from_title(artist: &str, title: &str, duration_ms: Option<f32>) -> Option<Self> {
+        let plain = |text: &str| -> String {
+            text.chars()
+                .filter(|c| c.is_alphanumeric())
+                .flat_map(char::to_lowercase)
+                .collect()
+        };
+        let title = plain(title);
+        let seconds = duration_ms.map_or_else(String::new, |ms| ((ms / 5000.0).round() * 5.0).to_string());
+        (!title.is_empty()).then(|| Self::Title(format!("{}|{title}|{seconds}", plain(artist))))
     }
 }
 
 impl fmt::Display for TrackKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+        match self {
+            Self::Spotify(id) => f.pad(&id.uri()),
+            Self::Isrc(isrc) => f.pad(&format!("isrc:{isrc}")),
+            Self::Title(text) => f.pad(&format!("title:{text}")),
+        }
     }
 }
 
@@ -44,21 +56,12 @@ impl FromStr for TrackKey {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let trimmed = text.trim();
-        let id = trimmed
-            .strip_prefix("spotify:track:")
-            .or_else(|| {
-                let (_, rest) = trimmed.split_once("open.spotify.com/")?;
-                let (_, id) = rest.split_once("track/")?;
-                id.split(['?', '#', '/']).next()
-            })
-            .unwrap_or(trimmed);
-        if id.len() == 22 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            Ok(Self(id.to_owned()))
+        if let Some(isrc) = text.strip_prefix("isrc:") {
+            isrc.parse().map(Self::Isrc)
+        } else if let Some(title) = text.strip_prefix("title:") {
+            Ok(Self::Title(title.to_owned()))
         } else {
-            Err(Error::InvalidTrackId {
-                text: text.to_owned(),
-            })
+            text.parse().map(Self::Spotify)
         }
     }
 }
@@ -73,71 +76,7 @@ impl TryFrom<String> for TrackKey {
 
 impl From<TrackKey> for String {
     fn from(key: TrackKey) -> Self {
-        key.0
-    }
-}
-
-/// The audio features of one track; each may be missing.
-///
-/// # Examples
-/// ```
-/// use playlist_core::{AudioFeature, AudioFeatures};
-///
-/// let features = AudioFeatures::default().with(AudioFeature::Tempo, 121.5);
-/// assert_eq!(features.get(AudioFeature::Tempo), Some(121.5));
-/// assert_eq!(features.get(AudioFeature::Key), None);
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(
-    from = "BTreeMap<AudioFeature, Option<f32>>",
-    into = "BTreeMap<AudioFeature, Option<f32>>"
-)]
-pub struct AudioFeatures([Option<f32>; AudioFeature::ALL.len()]);
-
-impl AudioFeatures {
-    /// The value of `feature`, in its unit.
-    #[must_use]
-    pub const fn get(&self, feature: AudioFeature) -> Option<f32> {
-        self.0[feature.index()]
-    }
-
-    /// Sets the value of `feature`; a value that means "not known" (see
-    /// [`AudioFeature::is_missing`]) or is infinite makes it missing.
-    pub fn set(&mut self, feature: AudioFeature, value: f32) {
-        let known = value.is_finite() && !feature.is_missing(value);
-        self.0[feature.index()] = known.then_some(value);
-    }
-
-    /// The same with `feature` set.
-    #[must_use]
-    pub fn with(mut self, feature: AudioFeature, value: f32) -> Self {
-        self.set(feature, value);
-        self
-    }
-
-    /// The number of features that are known.
-    #[must_use]
-    pub fn n_known(&self) -> usize {
-        self.0.iter().flatten().count()
-    }
-}
-
-impl From<BTreeMap<AudioFeature, Option<f32>>> for AudioFeatures {
-    fn from(map: BTreeMap<AudioFeature, Option<f32>>) -> Self {
-        let mut features = Self::default();
-        for (feature, value) in map {
-            features.set(feature, value.unwrap_or(f32::NAN));
-        }
-        features
-    }
-}
-
-impl From<AudioFeatures> for BTreeMap<AudioFeature, Option<f32>> {
-    fn from(features: AudioFeatures) -> Self {
-        AudioFeature::ALL
-            .into_iter()
-            .map(|feature| (feature, features.get(feature)))
-            .collect()
+        key.to_string()
     }
 }
 
@@ -146,9 +85,9 @@ impl From<AudioFeatures> for BTreeMap<AudioFeature, Option<f32>> {
 #[serde(default)]
 pub struct Track {
     /// Spotify's id, where known.
-    pub key: Option<TrackKey>,
+    pub id: Option<SpotifyId>,
     /// International Standard Recording Code.
-    pub isrc: Option<String>,
+    pub isrc: Option<Isrc>,
     /// Title.
     pub title: Option<String>,
     /// Artists, the main one first.
@@ -157,54 +96,108 @@ pub struct Track {
     pub album: Option<String>,
     /// When the track was added to the playlist, as the source wrote it (ISO 8601 in Spotify's replies).
     pub added_at: Option<String>,
+    /// Whether it is a file on the listener's own disk, which no service knows.
+    pub is_local: bool,
     /// Audio features.
     pub features: AudioFeatures,
+    /// Where the audio features come from; `None` where there are none or nobody knows.
+    pub features_from: Option<FeatureOrigin>,
+}
+
+impl Track {
+    /// What the track is known by; `None` when not even its title is known.
+    #[must_use]
+    pub fn key(&self) -> Option<TrackKey> {
+        self.keys().into_iter().next()
+    }
+
+    /// Everything that the track is known by, the surest first.
+    #[must_use]
+    pub fn keys(&self) -> Vec<TrackKey> {
+        let artist = self.artists.first().map_or("", String::as_str);
+        let duration = self.features.get(AudioFeature::DurationMs);
+        let by_title = || TrackKey::from_title(artist, self.title.as_deref()?, duration);
+        let id = self.id.clone().map(TrackKey::Spotify);
+        let isrc = self.isrc.clone().map(TrackKey::Isrc);
+        id.into_iter().chain(isrc).chain(by_title()).collect()
+    }
+}
+
+/// What a list of tracks is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PlaylistKind {
+    /// Someone's Liked Songs.
+    Liked,
+    /// A playlist.
+    #[default]
+    Playlist,
+    /// The tracks of an album.
+    Album,
+    /// Tracks that the listener asked never to hear again.
+    Blocked,
+}
+
+/// A list of tracks with a name.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Playlist {
+    /// The name, as its owner gave it.
+    pub name: String,
+    /// What it is.
+    pub kind: PlaylistKind,
+    /// Its tracks, in order.
+    pub tracks: Vec<Track>,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn one_track_has_one_key() {
-        let id = "008KI9VbcXzsvn84eQWNRN";
-        for text in [
-            id.to_owned(),
-            format!("spotify:track:{id}"),
-            format!("https://open.spotify.com/track/{id}?si=abc"),
-            format!("https://open.spotify.com/intl-de/track/{id}"),
-        ] {
-            assert_eq!(text.parse::<TrackKey>().unwrap().id(), id, "{text}");
-        }
-    }
-
-    #[test]
-    fn other_things_are_no_key() {
-        for text in [
-            "",
-            "spotify:episode:008KI9VbcXzsvn84eQWNRN",
-            "008KI9",
-            "spotify:local:a:b:c:1",
-        ] {
-            assert!(
-                matches!(text.parse::<TrackKey>(), Err(Error::InvalidTrackId { .. })),
-                "{text}"
-            );
+    fn track() -> Track {
+        Track {
+            id: Some("008KI9VbcXzsvn84eQWNRN".parse().unwrap()),
+            isrc: Some("usum71703861".parse().unwrap()),
+            title: Some("Title (Live)".to_owned()),
+            artists: vec!["Björk".to_owned(), "Other".to_owned()],
+            features: AudioFeatures::default()
+                .with(AudioFeature::Key, -1.0)
+                .with(AudioFeature::DurationMs, 201_400.0)
+                .with(AudioFeature::Energy, 0.5),
+            ..Track::default()
         }
     }
 
     #[test]
     fn a_track_round_trips_through_json() {
-        let track = Track {
-            key: Some("008KI9VbcXzsvn84eQWNRN".parse().unwrap()),
-            title: Some("Title".to_owned()),
-            features: AudioFeatures::default()
-                .with(AudioFeature::Key, -1.0)
-                .with(AudioFeature::Energy, 0.5),
-            ..Track::default()
-        };
-        let json = serde_json::to_string(&track).unwrap();
-        assert_eq!(serde_json::from_str::<Track>(&json).unwrap(), track);
-        assert_eq!(track.features.n_known(), 1, "key -1 means missing");
+        let json = serde_json::to_string(&track()).unwrap();
+        assert_eq!(serde_json::from_str::<Track>(&json).unwrap(), track());
+        assert_eq!(track().features.n_known(), 2, "key -1 means missing");
+    }
+
+    #[test]
+    fn the_surest_key_comes_first_and_every_key_round_trips() {
+        let keys = track().keys();
+        let texts: Vec<String> = keys.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            texts,
+            [
+                "spotify:track:008KI9VbcXzsvn84eQWNRN",
+                "isrc:USUM71703861",
+                "title:björk|titlelive|200"
+            ]
+        );
+        for key in keys {
+            assert_eq!(key.to_string().parse::<TrackKey>().unwrap(), key);
+        }
+        assert_eq!(Track::default().key(), None);
+    }
+
+    #[test]
+    fn a_duration_alone_is_no_audio() {
+        let features = AudioFeatures::default().with(AudioFeature::DurationMs, 1000.0);
+        assert!(!features.has_audio());
+        assert!(features.with(AudioFeature::Mode, 0.0).has_audio());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use playlist_core::{AudioFeature, TrackKey};
+use playlist_core::{AudioFeature, SpotifyId, unit};
 use polars::prelude::{AnyValue, Column, DataType, StringChunked};
 
 use crate::column::plain;
@@ -12,7 +12,7 @@ use crate::read::RawTable;
 use crate::report::{MissingCount, Note, ReadReport};
 use crate::table::Parts;
 use crate::text::{CodedColumn, TextColumn};
-use crate::{Error, Result, TrackTable, unit};
+use crate::{Error, Result, TrackTable};
 
 /// Checks and converts the cells of a file.
 pub(crate) fn table(mut raw: RawTable) -> Result<TrackTable> {
@@ -158,8 +158,8 @@ fn ids(raw: &RawTable, position: usize) -> Result<TextColumn> {
         let text = text.trim();
         if unit::is_missing(text) {
             ids.push("");
-        } else if let Ok(key) = text.parse::<TrackKey>() {
-            ids.push(key.id());
+        } else if let Ok(id) = text.parse::<SpotifyId>() {
+            ids.push(id.as_str());
         } else {
             ids.push(text);
         }

@@ -1,6 +1,7 @@
 //! Which column of a file holds what: names, aliases, duplicates.
 
 use playlist_core::AudioFeature;
+use playlist_core::column::ColumnRole;
 
 use crate::report::{ColumnUse, Note};
 use crate::{Error, ReadOptions, Result};
@@ -17,113 +18,49 @@ pub(crate) enum Role {
 }
 
 impl Role {
+    const OTHERS: [Self; 5] = [Self::Camelot, Self::Id, Self::Title, Self::Artist, Self::Label];
+
+    /// Every role, features first.
+    fn all() -> impl Iterator<Item = Self> {
+        AudioFeature::ALL
+            .into_iter()
+            .map(Self::Feature)
+            .chain(Self::OTHERS)
+    }
+
     /// The name of the column in our own tables.
     pub(crate) const fn column(self) -> &'static str {
         match self {
             Self::Feature(feature) => feature.column(),
-            Self::Camelot => "camelot",
-            Self::Id => "track_id",
-            Self::Title => "title",
-            Self::Artist => "artist",
-            Self::Label => "label",
+            Self::Camelot => ColumnRole::Camelot.column(),
+            Self::Id => ColumnRole::Id.column(),
+            Self::Title => ColumnRole::Title.column(),
+            Self::Artist => ColumnRole::Artist.column(),
+            Self::Label => ColumnRole::Label.column(),
         }
     }
 }
 
-/// The names of each role in plain spelling (see [`plain`]), the best first.
-const ALIASES: [(Role, &[&str]); 18] = {
-    use AudioFeature as F;
-    use Role::Feature;
-    [
-        (Feature(F::Danceability), &["danceability", "dance"]),
-        (Feature(F::Energy), &["energy"]),
-        (Feature(F::Key), &["key", "keysignature"]),
-        (
-            Feature(F::Loudness),
-            &["loudness", "loudnessdb", "loud", "louddb"],
-        ),
-        (Feature(F::Mode), &["mode"]),
-        (Feature(F::Speechiness), &["speechiness", "speech"]),
-        (Feature(F::Acousticness), &["acousticness", "acoustic"]),
-        (
-            Feature(F::Instrumentalness),
-            &["instrumentalness", "instrumental"],
-        ),
-        (Feature(F::Liveness), &["liveness", "live"]),
-        (Feature(F::Tempo), &["tempo", "tempobpm", "bpm"]),
-        (
-            Feature(F::DurationMs),
-            &[
-                "durationms",
-                "trackdurationms",
-                "duration",
-                "trackduration",
-                "durations",
-                "durationsec",
-                "durationsecs",
-                "durationseconds",
-                "durationmin",
-                "durationminutes",
-                "time",
-                "length",
-                "lengthms",
-                "lengths",
-                "lengthseconds",
-            ],
-        ),
-        (Feature(F::TimeSignature), &["timesignature"]),
-        (Feature(F::Valence), &["valence", "happy", "happiness"]),
-        (Role::Camelot, &["camelot"]),
-        (
-            Role::Id,
-            &[
-                "trackid",
-                "trackuri",
-                "spotifyid",
-                "spotifyuri",
-                "spotifytrackid",
-                "uri",
-                "id",
-            ],
-        ),
-        (
-            Role::Title,
-            &["trackname", "songname", "song", "title", "name", "track"],
-        ),
-        (Role::Artist, &["artist", "artistnames", "artistname", "artists"]),
-        (
-            Role::Label,
-            &[
-                "label",
-                "class",
-                "target",
-                "liked",
-                "like",
-                "playlist",
-                "playlistname",
-            ],
-        ),
-    ]
-};
-
 /// Columns whose presence shows that `label` is the record label: exports of playlists have them.
 const ALBUM_COLUMNS: [&str; 3] = ["album", "albumname", "albumdate"];
 
-/// The name in lower case with letters and digits only.
-pub(crate) fn plain(name: &str) -> String {
-    name.chars()
-        .filter(|c| c.is_alphanumeric())
-        .flat_map(char::to_lowercase)
-        .collect()
-}
+pub(crate) use playlist_core::column::plain_name as plain;
 
-/// The roles that a column of this name can have, with the rank of the name among the role's names.
+/// The role that a column of this name can have here, with the rank of the name among the role's names. The name
+/// of a playlist is a label where no better one is there.
 fn role_of(name: &str) -> Option<(Role, usize)> {
-    let plain = plain(name);
-    ALIASES.iter().find_map(|(role, names)| {
-        let rank = names.iter().position(|alias| *alias == plain)?;
-        Some((*role, rank))
-    })
+    let (role, rank) = ColumnRole::of(name)?;
+    let role = match role {
+        ColumnRole::Feature(feature) => Role::Feature(feature),
+        ColumnRole::Camelot => Role::Camelot,
+        ColumnRole::Id => Role::Id,
+        ColumnRole::Title => Role::Title,
+        ColumnRole::Artist => Role::Artist,
+        ColumnRole::Label => Role::Label,
+        ColumnRole::Playlist => return Some((Role::Label, rank + ColumnRole::Label.names().len())),
+        _ => return None,
+    };
+    Some((role, rank))
 }
 
 /// Whether the column is an audio feature by its name.
@@ -171,7 +108,7 @@ impl Assignment {
     /// Decides for the columns `names` of the file `path`.
     pub(crate) fn new(path: &str, names: &[String], options: &ReadOptions) -> Result<Self> {
         let mut assignment = Self::default();
-        for (role, _) in ALIASES {
+        for role in Role::all() {
             let position = match (role, &options.label_column) {
                 (Role::Label, Some(wanted)) => Some(find(path, names, wanted)?),
                 _ => assignment.best(names, role),

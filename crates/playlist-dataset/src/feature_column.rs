@@ -8,8 +8,8 @@ use crate::feature_range::finish;
 use crate::message::excerpt;
 use crate::read::RawTable;
 use crate::report::Note;
-use crate::unit;
 use crate::{Error, Result};
+use playlist_core::unit;
 
 /// One column for each feature that the file has, NaN where a value is missing.
 pub(crate) type Features = [Option<Vec<f32>>; AudioFeature::ALL.len()];

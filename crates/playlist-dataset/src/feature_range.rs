@@ -1,6 +1,7 @@
 //! Columns of audio features: brought into our units and checked against their ranges.
 
 use playlist_core::AudioFeature;
+use playlist_core::unit::{self, DurationUnit};
 
 use crate::build::column_at;
 use crate::column::plain;
@@ -8,7 +9,6 @@ use crate::feature_column::{FeatureColumn, bad_value, is_share};
 use crate::message::excerpt;
 use crate::read::RawTable;
 use crate::report::Note;
-use crate::unit::{self, DurationUnit};
 use crate::{Error, Result};
 
 /// Brings a column into our unit and checks its range; returns what was converted.

@@ -21,7 +21,6 @@ mod report;
 mod split;
 mod table;
 mod text;
-mod unit;
 mod user_split;
 
 pub use balance::{Balance, BalanceReport};

@@ -1,6 +1,6 @@
 //! A table of tracks.
 
-use playlist_core::{AudioFeature, FeatureMatrix, Track};
+use playlist_core::{AudioFeature, FeatureMatrix, SpotifyId, Track};
 
 use crate::feature_column::Features;
 use crate::report::{ClassCount, MissingCount, ReadReport};
@@ -102,7 +102,7 @@ impl TrackTable {
         }
         let ids: TextColumn = tracks
             .iter()
-            .map(|track| track.key.as_ref().map(playlist_core::TrackKey::id))
+            .map(|track| track.id.as_ref().map(SpotifyId::as_str))
             .collect();
         let titles = tracks.iter().map(|track| track.title.as_deref()).collect();
         let artists: Vec<String> = tracks.iter().map(|track| track.artists.join("; ")).collect();

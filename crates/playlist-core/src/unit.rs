@@ -3,7 +3,8 @@
 //! Every decision is made for a whole column (the percent scale for a whole file), never for a cell.
 
 /// The number of a cell, NaN when it says that there is none, `None` when it is no number.
-pub(crate) fn number(text: &str) -> Option<f32> {
+#[must_use]
+pub fn number(text: &str) -> Option<f32> {
     // The plain case first: it decides the speed of reading a big file.
     if let Ok(value) = text.parse() {
         return Some(value);
@@ -16,13 +17,15 @@ pub(crate) fn number(text: &str) -> Option<f32> {
 }
 
 /// Whether the text stands for a missing value.
-pub(crate) fn is_missing(text: &str) -> bool {
+#[must_use]
+pub fn is_missing(text: &str) -> bool {
     const WORDS: [&str; 5] = ["undefined", "null", "nan", "na", "n/a"];
     text.is_empty() || text.len() <= 9 && WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 /// A number with a decimal comma.
-pub(crate) fn comma_number(text: &str) -> Option<f32> {
+#[must_use]
+pub fn comma_number(text: &str) -> Option<f32> {
     if text.contains('.') {
         return None;
     }
@@ -30,7 +33,8 @@ pub(crate) fn comma_number(text: &str) -> Option<f32> {
 }
 
 /// A duration written as minutes and seconds, or hours, minutes and seconds, in milliseconds.
-pub(crate) fn clock_ms(text: &str) -> Option<f32> {
+#[must_use]
+pub fn clock_ms(text: &str) -> Option<f32> {
     let text = text.trim();
     if is_missing(text) {
         return Some(f32::NAN);
@@ -56,7 +60,8 @@ pub(crate) fn clock_ms(text: &str) -> Option<f32> {
 }
 
 /// A key written as text, `F Minor`, `G#/A♭ Major`, `C♯`, `Bbm`: pitch class, and mode where given.
-pub(crate) fn key_text(text: &str) -> Option<(f32, f32)> {
+#[must_use]
+pub fn key_text(text: &str) -> Option<(f32, f32)> {
     let text = text.trim();
     if is_missing(text) || text == "-1" {
         return Some((f32::NAN, f32::NAN));
@@ -101,7 +106,8 @@ fn pitch_class(text: &str) -> Option<(u8, &str)> {
 }
 
 /// A mode written as text: 1 for major, 0 for minor.
-pub(crate) fn mode_text(text: &str) -> Option<f32> {
+#[must_use]
+pub fn mode_text(text: &str) -> Option<f32> {
     let text = text.trim();
     let is = |words: &[&str]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
     if is_missing(text) {
@@ -116,7 +122,8 @@ pub(crate) fn mode_text(text: &str) -> Option<f32> {
 }
 
 /// A place on the Camelot wheel, `8B`: pitch class and mode.
-pub(crate) fn camelot(text: &str) -> Option<(f32, f32)> {
+#[must_use]
+pub fn camelot(text: &str) -> Option<(f32, f32)> {
     let text = text.trim();
     if is_missing(text) {
         return Some((f32::NAN, f32::NAN));
@@ -133,7 +140,8 @@ pub(crate) fn camelot(text: &str) -> Option<(f32, f32)> {
 }
 
 /// A metre written as text, `3/4`: its beats in a bar.
-pub(crate) fn metre(text: &str) -> Option<f32> {
+#[must_use]
+pub fn metre(text: &str) -> Option<f32> {
     let text = text.trim();
     if is_missing(text) {
         return Some(f32::NAN);
@@ -145,14 +153,19 @@ pub(crate) fn metre(text: &str) -> Option<f32> {
 
 /// What the values of a column of durations are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum DurationUnit {
+pub enum DurationUnit {
+    /// Milliseconds, our own unit.
     Milliseconds,
+    /// Seconds.
     Seconds,
+    /// Minutes.
     Minutes,
 }
 
 impl DurationUnit {
-    pub(crate) const fn in_ms(self) -> f32 {
+    /// One unit in milliseconds.
+    #[must_use]
+    pub const fn in_ms(self) -> f32 {
         match self {
             Self::Milliseconds => 1.0,
             Self::Seconds => 1000.0,
@@ -167,7 +180,10 @@ impl DurationUnit {
 /// Half of all tracks shorter than 2 s would be no music, so such values are no milliseconds; a median
 /// below 20 may be seconds or minutes; a median of 2,000 to 20,000 may be long mixes in seconds or short
 /// sounds in milliseconds. Names that state the unit settle the doubtful cases.
-pub(crate) fn duration_unit(name: &str, median: f32) -> Result<DurationUnit, &'static str> {
+///
+/// # Errors
+/// What the values look like, when their unit cannot be told.
+pub fn duration_unit(name: &str, median: f32) -> Result<DurationUnit, &'static str> {
     let named = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
     if named(&["min", "minutes"]) {
         return if median < 120.0 {
@@ -195,7 +211,8 @@ pub(crate) fn duration_unit(name: &str, median: f32) -> Result<DurationUnit, &'s
 }
 
 /// The median of the values that are numbers.
-pub(crate) fn median(values: &[f32]) -> Option<f32> {
+#[must_use]
+pub fn median(values: &[f32]) -> Option<f32> {
     let mut known: Vec<f32> = values.iter().copied().filter(|value| !value.is_nan()).collect();
     let middle = known.len() / 2;
     (!known.is_empty()).then(|| *known.select_nth_unstable_by(middle, f32::total_cmp).1)
