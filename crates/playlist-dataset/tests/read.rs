@@ -325,7 +325,7 @@ fn many_rows_are_read_as_few_are() {
 #[test]
 fn tracks_become_a_table() {
     let track = Track {
-        key: Some("4uLU6hMCjMI75M1A2tKUQC".parse().unwrap()),
+        id: Some("4uLU6hMCjMI75M1A2tKUQC".parse().unwrap()),
         artists: vec!["A".to_owned(), "B".to_owned()],
         features: AudioFeatures::default().with(AudioFeature::Tempo, 120.0),
         ..Track::default()
