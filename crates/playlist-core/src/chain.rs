@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use crate::{
     AudioFeature, AudioFeatures, CoverageReport, FeatureOrigin, FeatureScale, FeatureSource, FeatureStore,
-    MissingReason, SourceError, Track, TrackKey,
+    MissingReason, SourceError, StoredFeatures, Track, TrackKey,
 };
 
 /// How far a lookup has come.
@@ -76,6 +76,8 @@ struct Run {
     unanswered: BTreeMap<TrackKey, String>,
     /// The tracks that some source did answer for, or was remembered not to know.
     asked: BTreeSet<TrackKey>,
+    /// What the store knows of the tracks.
+    stored: BTreeMap<TrackKey, Vec<StoredFeatures>>,
     notes: Vec<String>,
     stopped: bool,
 }
@@ -144,23 +146,22 @@ impl<'a> Chain<'a> {
 
     fn fill_from_store(&mut self, tracks: &mut [&mut Track], run: &mut Run) {
         let Some(store) = &mut self.store else { return };
-        let wanting = |track: &Track| !track.features.has_audio() || is_rounded(track);
-        let keys: BTreeSet<TrackKey> = tracks
-            .iter()
-            .filter(|track| wanting(track))
-            .flat_map(|track| sure_keys(track))
-            .collect();
-        let found = match store.found(&keys.into_iter().collect::<Vec<_>>()) {
-            Ok(found) => found,
+        let keys: BTreeSet<TrackKey> = tracks.iter().flat_map(|track| sure_keys(track)).collect();
+        match store.found(&keys.into_iter().collect::<Vec<_>>()) {
+            Ok(found) => run.stored = found,
             Err(error) => {
-                return run
-                    .notes
-                    .push(format!("the kept answers could not be read: {error}"));
+                return run.notes.push(format!(
+                    "the kept answers could not be read: {}",
+                    with_causes(&*error)
+                ));
             }
-        };
-        for track in tracks.iter_mut().filter(|track| wanting(track)) {
-            if let Some(stored) = sure_keys(track).iter().find_map(|key| found.get(key)) {
-                merge(track, &stored.features, &stored.origin);
+        }
+        let wanting = |track: &&mut &mut Track| !track.features.has_audio() || is_rounded(track);
+        for track in tracks.iter_mut().filter(wanting) {
+            for key in sure_keys(track) {
+                for stored in run.stored.get(&key).into_iter().flatten() {
+                    merge(track, &stored.features, &stored.origin);
+                }
             }
         }
     }
@@ -177,7 +178,7 @@ impl<'a> Chain<'a> {
                 wanting.entry(key.clone()).or_default().push(position);
             }
         }
-        self.drop_remembered_misses(at, &mut wanting, run);
+        self.take_remembered(at, &mut wanting, tracks, run);
         if run.stopped {
             return run.owe(wanting.keys(), &name);
         }
@@ -190,7 +191,9 @@ impl<'a> Chain<'a> {
                 .iter()
                 .map(|(_, positions)| &*tracks[positions[0]])
                 .collect();
-            match self.sources[at].lookup(&asked) {
+            let answers = self.sources[at].lookup(&asked);
+            run.notes.extend(self.sources[at].take_notes());
+            match answers {
                 Ok(answers) => {
                     n_failed = 0;
                     n_found += self.take_answers(at, batch, &answers, tracks, run);
@@ -252,11 +255,13 @@ impl<'a> Chain<'a> {
         source.provides().iter().any(lacks)
     }
 
-    /// Takes out what the source said lately that it does not know.
-    fn drop_remembered_misses(
+    /// Takes out what the source need not be asked again: what it answered before, which the tracks get now, and
+    /// what it said lately that it does not know.
+    fn take_remembered(
         &mut self,
         at: usize,
         wanting: &mut BTreeMap<TrackKey, Vec<usize>>,
+        tracks: &mut [&mut Track],
         run: &mut Run,
     ) {
         let (Some(store), source) = (&mut self.store, &self.sources[at]) else {
@@ -265,6 +270,22 @@ impl<'a> Chain<'a> {
         if !source.is_remote() {
             return;
         }
+        let (stored, asked) = (&run.stored, &mut run.asked);
+        wanting.retain(|key, positions| {
+            let keys = sure_keys(tracks[positions[0]]);
+            let answers = keys.iter().filter_map(|key| stored.get(key)).flatten();
+            let Some(answer) = answers
+                .into_iter()
+                .find(|stored| stored.origin.source == source.name())
+            else {
+                return true;
+            };
+            for position in positions {
+                merge(tracks[*position], &answer.features, &answer.origin);
+            }
+            asked.insert(key.clone());
+            false
+        });
         let keys: Vec<TrackKey> = wanting.keys().cloned().collect();
         match store.missed(source.name(), &keys) {
             Ok(missed) => {
@@ -273,9 +294,10 @@ impl<'a> Chain<'a> {
                     run.asked.insert(key);
                 }
             }
-            Err(error) => run
-                .notes
-                .push(format!("the kept answers could not be read: {error}")),
+            Err(error) => run.notes.push(format!(
+                "the kept answers could not be read: {}",
+                with_causes(&*error)
+            )),
         }
     }
 
@@ -297,7 +319,6 @@ impl<'a> Chain<'a> {
             let answer = keys.iter().find_map(|key| answers.get(key)).copied();
             n_found += usize::from(answer.is_some());
             run.asked.insert(key.clone());
-            run.unanswered.remove(key);
             kept.push((key.clone(), answer));
             let Some(features) = answer else { continue };
             let other_keys = sure_keys(tracks[positions[0]])
@@ -311,7 +332,10 @@ impl<'a> Chain<'a> {
         if let Some(store) = self.store.as_mut().filter(|_| source.is_remote())
             && let Err(error) = store.keep(&origin, &kept)
         {
-            let note = format!("answers could not be kept, so they will be asked for again: {error}");
+            let note = format!(
+                "answers could not be kept, so they will be asked for again: {}",
+                with_causes(&*error)
+            );
             if !run.notes.contains(&note) {
                 run.notes.push(note);
             }
@@ -450,12 +474,15 @@ mod tests {
 
     #[derive(Default)]
     struct Memory {
-        found: BTreeMap<TrackKey, StoredFeatures>,
+        found: BTreeMap<TrackKey, Vec<StoredFeatures>>,
         missed: BTreeSet<TrackKey>,
     }
 
-    impl FeatureStore for &mut Memory {
-        fn found(&mut self, keys: &[TrackKey]) -> Result<BTreeMap<TrackKey, StoredFeatures>, StoreError> {
+    impl FeatureStore for Memory {
+        fn found(
+            &mut self,
+            keys: &[TrackKey],
+        ) -> Result<BTreeMap<TrackKey, Vec<StoredFeatures>>, StoreError> {
             let known = keys
                 .iter()
                 .filter_map(|key| Some((key.clone(), self.found.get(key)?.clone())));
@@ -477,8 +504,8 @@ mod tests {
                 match answer {
                     Some(features) => {
                         let (origin, features) = (origin.clone(), *features);
-                        self.found
-                            .insert(key.clone(), StoredFeatures { origin, features });
+                        let stored = StoredFeatures { origin, features };
+                        self.found.entry(key.clone()).or_default().push(stored);
                     }
                     None => {
                         self.missed.insert(key.clone());
@@ -527,6 +554,39 @@ mod tests {
         assert_eq!(calls.borrow().len(), 2, "hits and misses are remembered");
         assert_eq!(report.missing, [(MissingReason::NotKnown, 1)]);
         assert_eq!(again[0].features_from.as_ref().unwrap().source, "fake");
+    }
+
+    #[test]
+    fn a_remembered_answer_fills_a_gap_without_a_question() {
+        let (calls, mut store) = (std::cell::RefCell::default(), Memory::default());
+        let partly = || {
+            let mut track = track('a');
+            track.features.set(AudioFeature::Tempo, 100.0);
+            [track]
+        };
+        for round in 0..2 {
+            let mut tracks = partly();
+            Chain::new()
+                .with_source(fake("a", &calls))
+                .with_store(&mut store)
+                .fill(&mut tracks);
+            assert_eq!(calls.borrow().len(), 1, "round {round}");
+            assert_eq!(tracks[0].features.get(AudioFeature::Energy), Some(0.5));
+        }
+    }
+
+    #[test]
+    fn a_source_that_failed_still_owes_what_the_next_does_not_know() {
+        let calls = std::cell::RefCell::default();
+        let mut broken = fake("", &calls);
+        (broken.name, broken.fails) = ("broken", vec![1]);
+        let mut tracks = [track('a')];
+        let report = Chain::new()
+            .with_source(broken)
+            .with_source(fake("", &calls))
+            .fill(&mut tracks);
+        let owed = MissingReason::NotAnswered("broken".to_owned());
+        assert_eq!(report.missing, [(owed, 1)]);
     }
 
     #[test]

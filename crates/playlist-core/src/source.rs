@@ -76,6 +76,40 @@ pub trait FeatureSource {
     /// # Errors
     /// See [`SourceError`]: it tells what to do with the tracks that were asked for.
     fn lookup(&mut self, tracks: &[&Track]) -> Result<BTreeMap<TrackKey, AudioFeatures>, SourceError>;
+
+    /// What the lookups so far met and a reader of the report should know, a sentence each: values that were
+    /// refused, waits. What was taken once is not given again.
+    fn take_notes(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// A source that is lent to a chain and used afterwards.
+impl<S: FeatureSource + ?Sized> FeatureSource for &mut S {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+    fn scale(&self) -> FeatureScale {
+        (**self).scale()
+    }
+    fn provides(&self) -> &[AudioFeature] {
+        (**self).provides()
+    }
+    fn batch_size(&self) -> usize {
+        (**self).batch_size()
+    }
+    fn is_remote(&self) -> bool {
+        (**self).is_remote()
+    }
+    fn can_ask(&self, track: &Track) -> bool {
+        (**self).can_ask(track)
+    }
+    fn lookup(&mut self, tracks: &[&Track]) -> Result<BTreeMap<TrackKey, AudioFeatures>, SourceError> {
+        (**self).lookup(tracks)
+    }
+    fn take_notes(&mut self) -> Vec<String> {
+        (**self).take_notes()
+    }
 }
 
 /// Why a source gave no answer.
@@ -128,11 +162,12 @@ pub struct StoredFeatures {
 
 /// Answers of remote sources, kept so that no question is asked twice.
 pub trait FeatureStore {
-    /// What is known of each of `keys`; the others are left out.
+    /// What each source that was ever asked knows of each of `keys`, the one asked first in front; keys of which
+    /// none knows anything are left out.
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn found(&mut self, keys: &[TrackKey]) -> Result<BTreeMap<TrackKey, StoredFeatures>, StoreError>;
+    fn found(&mut self, keys: &[TrackKey]) -> Result<BTreeMap<TrackKey, Vec<StoredFeatures>>, StoreError>;
 
     /// Those of `keys` that the source `name` did not know when it was asked lately.
     ///
@@ -149,6 +184,23 @@ pub trait FeatureStore {
         origin: &FeatureOrigin,
         answers: &[(TrackKey, Option<AudioFeatures>)],
     ) -> Result<(), StoreError>;
+}
+
+/// A store that is lent to a chain and used afterwards.
+impl<S: FeatureStore + ?Sized> FeatureStore for &mut S {
+    fn found(&mut self, keys: &[TrackKey]) -> Result<BTreeMap<TrackKey, Vec<StoredFeatures>>, StoreError> {
+        (**self).found(keys)
+    }
+    fn missed(&mut self, name: &str, keys: &[TrackKey]) -> Result<Vec<TrackKey>, StoreError> {
+        (**self).missed(name, keys)
+    }
+    fn keep(
+        &mut self,
+        origin: &FeatureOrigin,
+        answers: &[(TrackKey, Option<AudioFeatures>)],
+    ) -> Result<(), StoreError> {
+        (**self).keep(origin, answers)
+    }
 }
 
 /// The error of a [`FeatureStore`]: whatever its crate says.
