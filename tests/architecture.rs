@@ -13,6 +13,7 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("playlist-core", &[][..]),
         ("playlist-metrics", &[]),
         ("playlist-dataset", &["playlist-core"]),
+        ("playlist-explain", &["playlist-core", "playlist-metrics"]),
         ("playlist-import", &["playlist-core"]),
         ("playlist-logistic", &["playlist-core"]),
         ("playlist-mlp", &["playlist-core"]),
@@ -23,11 +24,13 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
             &[
                 "playlist-core",
                 "playlist-dataset",
+                "playlist-explain",
                 "playlist-import",
                 "playlist-logistic",
                 "playlist-metrics",
                 "playlist-mlp",
                 "playlist-report",
+                "playlist-spotify",
             ],
         ),
     ])
