@@ -1,0 +1,55 @@
+//! Names under which people's Liked Songs stand.
+
+use playlist_core::PlaylistKind;
+use playlist_core::column::plain_name;
+
+/// The names in plain spelling: those of exporters, and Spotify's own in its larger languages.
+const NAMES: [&str; 22] = [
+    "likedsongs",
+    "liked",
+    "likedtracks",
+    "favoritesongs",
+    "favouritesongs",
+    "mylikedsongs",
+    "lieblingssongs",
+    "titreslikés",
+    "titresaimés",
+    "cancionesquetegustan",
+    "tusmegusta",
+    "músicascurtidas",
+    "músicasdequegostaste",
+    "branichetipiacciono",
+    "nummersdiejeleukvindt",
+    "gillalåtar",
+    "gilladelåtar",
+    "polubioneutwory",
+    "beğenilenşarkılar",
+    "любимыетреки",
+    "お気に入りの曲",
+    "좋아요표시한곡",
+];
+
+/// What a playlist of this name is: Liked Songs or a playlist.
+pub(crate) fn kind_of_name(name: &str) -> PlaylistKind {
+    let plain = plain_name(name);
+    if NAMES.contains(&plain.as_str()) {
+        PlaylistKind::Liked
+    } else {
+        PlaylistKind::Playlist
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spelling_does_not_matter_and_the_rest_does() {
+        for name in ["Liked_Songs", "Liked Songs", "liked", "LIEBLINGSSONGS", "Titres likés"] {
+            assert_eq!(kind_of_name(name), PlaylistKind::Liked, "{name}");
+        }
+        for name in ["Songs I liked in 2019", "", "disliked"] {
+            assert_eq!(kind_of_name(name), PlaylistKind::Playlist, "{name}");
+        }
+    }
+}

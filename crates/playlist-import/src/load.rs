@@ -1,0 +1,175 @@
+//! Bytes of a file, never more than allowed, and what they are.
+
+use std::borrow::Cow;
+use std::io::Read;
+
+use crate::{Error, ImportOptions, Result};
+
+/// What the first bytes of a file show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Text,
+    Json,
+    Parquet,
+    Zip,
+}
+
+/// The bytes of a file.
+pub(crate) struct Loaded {
+    pub(crate) kind: Kind,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// How much may still be read, of one file and of all.
+pub(crate) struct ByteBudget {
+    pub(crate) total_left: u64,
+}
+
+/// Reads a file to its end, or to the first sign that it is none to be read.
+pub(crate) fn load(
+    file: &str,
+    mut reader: impl Read,
+    options: &ImportOptions,
+    budget: &mut ByteBudget,
+    unpacked: bool,
+) -> Result<Loaded> {
+    let mut bytes = Vec::new();
+    let mut kind = None;
+    let mut lines = LineLengths::default();
+    let limit = options.max_file_bytes.min(budget.total_left);
+    loop {
+        let before = bytes.len();
+        let chunk = (&mut reader).take(CHUNK).read_to_end(&mut bytes);
+        let n = chunk.map_err(|source| Error::io(file, source))?;
+        if bytes.len() as u64 > limit {
+            return Err(too_large(file, options, budget, unpacked));
+        }
+        let kind = match kind {
+            Some(kind) => kind,
+            None => *kind.insert(sniff(file, &bytes)?),
+        };
+        if kind == Kind::Text {
+            lines.pass(file, &bytes[before..], options.max_line_bytes)?;
+        }
+        if (n as u64) < CHUNK {
+            budget.total_left -= bytes.len() as u64;
+            return Ok(Loaded { kind, bytes });
+        }
+    }
+}
+
+const CHUNK: u64 = 1 << 16;
+
+fn too_large(file: &str, options: &ImportOptions, budget: &ByteBudget, unpacked: bool) -> Error {
+    let of_file = options.max_file_bytes <= budget.total_left;
+    Error::TooLarge {
+        file: file.to_owned(),
+        limit: if of_file { options.max_file_bytes } else { options.max_total_bytes },
+        unpacked,
+        setting: if of_file { "max_file_bytes" } else { "max_total_bytes" },
+    }
+}
+
+/// The length of the line at hand, so that an endless one is not read to its end.
+#[derive(Default)]
+struct LineLengths {
+    n_lines: usize,
+    length: usize,
+}
+
+impl LineLengths {
+    fn pass(&mut self, file: &str, chunk: &[u8], limit: usize) -> Result<()> {
+        let mut start = 0;
+        let is_break = |byte: &u8| *byte == b'\n' || *byte == b'\r';
+        while let Some(length) = chunk[start..].iter().position(is_break) {
+            self.check(file, self.length + length, limit)?;
+            self.n_lines += usize::from(chunk[start + length] == b'\n');
+            self.length = 0;
+            start += length + 1;
+        }
+        self.length += chunk.len() - start;
+        self.check(file, self.length, limit)
+    }
+
+    fn check(&self, file: &str, length: usize, limit: usize) -> Result<()> {
+        // A carriage return and a byte order mark do not count.
+        if length <= limit.saturating_add(8) {
+            return Ok(());
+        }
+        Err(Error::LineTooLong {
+            file: file.to_owned(),
+            line: self.n_lines + 1,
+            limit,
+        })
+    }
+}
+
+/// What the first bytes show.
+pub(crate) fn sniff(file: &str, start: &[u8]) -> Result<Kind> {
+    let unsupported = |found, hint| {
+        Err(Error::Unsupported {
+            file: file.to_owned(),
+            found,
+            hint,
+        })
+    };
+    if start.is_empty() {
+        return Err(Error::Empty {
+            file: file.to_owned(),
+        });
+    }
+    if start.starts_with(b"PAR1") {
+        return Ok(Kind::Parquet);
+    }
+    if start.starts_with(b"PK\x03\x04") || start.starts_with(b"PK\x05\x06") {
+        return Ok(Kind::Zip);
+    }
+    if start.starts_with(&[0x1F, 0x8B]) {
+        return unsupported("compressed with gzip", "unpack it first");
+    }
+    if start.starts_with(b"%PDF") {
+        return unsupported("a PDF", "export a table instead");
+    }
+    if start.starts_with(b"SQLite format 3") {
+        return unsupported("a database", "export a table from it");
+    }
+    if is_utf16(start) {
+        return Ok(Kind::Text);
+    }
+    let text = start.strip_prefix(BOM).unwrap_or(start);
+    if text[..text.len().min(512)].contains(&0) {
+        return unsupported("no text", "if it is text in UTF-16 or UTF-32, save it as UTF-8");
+    }
+    match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'{' | b'[') => Ok(Kind::Json),
+        Some(b'<') => unsupported("a web page or XML", "export it as CSV"),
+        None if start.len() < 64 => Err(Error::Empty {
+            file: file.to_owned(),
+        }),
+        _ => Ok(Kind::Text),
+    }
+}
+
+const BOM: &[u8] = b"\xEF\xBB\xBF";
+
+fn is_utf16(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF])
+}
+
+/// The text without its byte order mark, from UTF-16 where it is that, as spreadsheets write it.
+pub(crate) fn decoded(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let units = |from_bytes: fn([u8; 2]) -> u16| {
+        let units = bytes[2..].chunks_exact(2).map(move |pair| from_bytes([pair[0], pair[1]]));
+        let text: String = char::decode_utf16(units)
+            .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
+            .collect();
+        Cow::Owned(text.into_bytes())
+    };
+    if bytes.starts_with(&[0xFF, 0xFE]) {
+        units(u16::from_le_bytes)
+    } else if bytes.starts_with(&[0xFE, 0xFF]) {
+        units(u16::from_be_bytes)
+    } else {
+        Cow::Borrowed(bytes.strip_prefix(BOM).unwrap_or(bytes))
+    }
+}
