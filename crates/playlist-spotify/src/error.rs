@@ -1,5 +1,6 @@
 //! The errors of this crate.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::retry::Remedy;
@@ -72,6 +73,85 @@ pub enum Error {
         /// The request, without its query.
         what: String,
         /// What is wrong with it.
+        reason: String,
+    },
+    /// Nobody is signed in.
+    #[error("nobody is signed in to Spotify: sign in first")]
+    NotSignedIn,
+    /// Spotify ended the sign-in: six months are over, or the listener took the app's access away. What was kept
+    /// of it is deleted.
+    #[error("Spotify ended the sign-in (\"{reason}\"): sign in again")]
+    SignInExpired {
+        /// What Spotify said.
+        reason: String,
+    },
+    /// The listener, or Spotify, said no in the browser.
+    #[error("the sign-in was refused: \"{reason}\"")]
+    SignInRefused {
+        /// The reason that the browser brought, such as `access_denied`.
+        reason: String,
+    },
+    /// Nobody signed in in time.
+    #[error("nobody signed in within {}: start the sign-in again", in_words(*waited))]
+    SignInTimedOut {
+        /// How long it was waited for.
+        waited: Duration,
+    },
+    /// The sign-in cannot listen for the browser.
+    #[error("port {port} of 127.0.0.1 cannot be listened on: choose another or none")]
+    Listen {
+        /// The port, 0 for any.
+        port: u16,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file that keeps the sign-in cannot be used.
+    #[error("the sign-in kept in `{}` cannot be used: {reason}; sign out and in again", path.display())]
+    TokenFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There is no place for files: neither a home directory nor a folder that was given.
+    #[error("no folder for files is known: set `{variable}`")]
+    NoFolder {
+        /// The variable that gives one.
+        variable: &'static str,
+    },
+    /// A setting outside its range.
+    #[error("setting `{field}` is `{value}`: expected {expected}")]
+    InvalidSetting {
+        /// The name of the setting.
+        field: &'static str,
+        /// Its value.
+        value: String,
+        /// The values allowed.
+        expected: &'static str,
+    },
+    /// A text that is no id of its kind.
+    #[error(
+        "`{text}` is no {kind}: expected its id, `spotify:{kind}:ID` or `https://open.spotify.com/{kind}/ID`"
+    )]
+    InvalidId {
+        /// `playlist` or `album`.
+        kind: &'static str,
+        /// The text as given.
+        text: String,
+    },
+    /// Spotify serves an app only while the one who made it has Premium.
+    #[error("Spotify asks for Premium: \"{message}\"")]
+    PremiumRequired {
+        /// What Spotify said.
+        message: String,
+    },
+    /// Fetched pages cannot be kept, or what is kept cannot be read.
+    #[error("`{}`, which keeps fetched pages, cannot be used: {reason}", path.display())]
+    Checkpoint {
+        /// The file or folder.
+        path: PathBuf,
+        /// What happened.
         reason: String,
     },
     /// The run was stopped by its [`StopFlag`](crate::StopFlag).

@@ -74,7 +74,11 @@ impl Http {
         let secrets: Vec<&str> = bearer.into_iter().collect();
         match request.call() {
             Ok(reply) if (200..300).contains(&reply.status()) => self.body(reply, &what),
-            Ok(reply) | Err(ureq::Error::Status(_, reply)) => Err(self.refusal(reply, what, &secrets)),
+            Ok(reply) | Err(ureq::Error::Status(_, reply)) => {
+                let (status, header) = (reply.status(), reply.header("retry-after").map(str::to_owned));
+                let body = refusal_text(reply);
+                Err(refusal(status, header.as_deref(), &body, what, &secrets))
+            }
             Err(ureq::Error::Transport(error)) => Err(Error::Unreachable {
                 what,
                 reason: redact(&transport_reason(&error), &secrets),
@@ -113,32 +117,41 @@ impl Http {
             reason: format!("byte {} is no UTF-8", error.utf8_error().valid_up_to()),
         })
     }
+}
 
-    fn refusal(&self, reply: ureq::Response, what: String, secrets: &[&str]) -> Error {
-        let status = reply.status();
-        let retry_after = retry_after(reply.header("retry-after"));
-        let mut bytes = Vec::new();
-        // The status alone says enough when the text cannot be read.
-        let _ = reply.into_reader().take(64 << 10).read_to_end(&mut bytes);
-        let message = message(&String::from_utf8_lossy(&bytes), secrets);
-        match status {
-            401 => Error::Unauthorized { what, message },
-            429 => Error::RateLimited {
-                retry_after: retry_after.unwrap_or(DEFAULT_RETRY_AFTER),
-            },
-            500.. => Error::Server {
-                what,
-                status,
-                message,
-                retry_after,
-            },
-            _ => Error::Refused {
-                what,
-                status,
-                message,
-            },
-        }
+/// The error of a status that is no 2xx.
+pub(crate) fn refusal(
+    status: u16,
+    header: Option<&str>,
+    body: &str,
+    what: String,
+    secrets: &[&str],
+) -> Error {
+    let (retry_after, message) = (retry_after(header), message(body, secrets));
+    match status {
+        401 => Error::Unauthorized { what, message },
+        429 => Error::RateLimited {
+            retry_after: retry_after.unwrap_or(DEFAULT_RETRY_AFTER),
+        },
+        500.. => Error::Server {
+            what,
+            status,
+            message,
+            retry_after,
+        },
+        _ => Error::Refused {
+            what,
+            status,
+            message,
+        },
     }
+}
+
+/// The first part of the text of a reply that says no. The status alone says enough when it cannot be read.
+pub(crate) fn refusal_text(reply: ureq::Response) -> String {
+    let mut bytes = Vec::new();
+    let _ = reply.into_reader().take(64 << 10).read_to_end(&mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The seconds of a `Retry-After` header. Dates, which neither service sends, count as none.

@@ -1,6 +1,6 @@
 //! A server on loopback that plays Spotify, its accounts or ReccoBeats: replies come from a script, requests are
 //! written down. One thread a connection, one request a connection.
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
