@@ -124,6 +124,7 @@ impl<'a> Chain<'a> {
         self.fill_from_store(&mut tracks, &mut run);
         for at in 0..self.sources.len() {
             self.fill_from_source(at, &mut tracks, &mut run);
+            run.notes.extend(self.sources[at].take_notes());
         }
         let has_sources = !self.sources.is_empty();
         let mut report = CoverageReport::of(tracks.iter().map(|track| &**track), |position, track| {
@@ -191,9 +192,7 @@ impl<'a> Chain<'a> {
                 .iter()
                 .map(|(_, positions)| &*tracks[positions[0]])
                 .collect();
-            let answers = self.sources[at].lookup(&asked);
-            run.notes.extend(self.sources[at].take_notes());
-            match answers {
+            match self.sources[at].lookup(&asked) {
                 Ok(answers) => {
                     n_failed = 0;
                     n_found += self.take_answers(at, batch, &answers, tracks, run);

@@ -229,6 +229,23 @@ pub enum Error {
         /// The columns found.
         found: Vec<String>,
     },
+    /// A catalogue by which no track can be looked up.
+    #[error(
+        "`{path}` has no column of ids: expected one such as `track_id`, `Track URI` or `isrc`, found {}",
+        list(found)
+    )]
+    NoIdColumn {
+        /// The file.
+        path: String,
+        /// The columns found.
+        found: Vec<String>,
+    },
+    /// A catalogue is another file than when it was opened.
+    #[error("`{path}` was changed while it was in use: open it again")]
+    Changed {
+        /// The file.
+        path: String,
+    },
     /// A column that was asked for is not there.
     #[error("`{path}` has no column `{column}`: found {}", list(found))]
     MissingColumn {

@@ -200,18 +200,18 @@ fn from_text(raw: &RawTable, column: &mut FeatureColumn) -> Result<()> {
 }
 
 /// Another way to write a feature than as a number.
-struct Way {
-    read: fn(&str) -> Option<f32>,
+pub(crate) struct Way {
+    pub(crate) read: fn(&str) -> Option<f32>,
     /// What a cell must be that is written in this way.
-    expected: &'static str,
+    pub(crate) expected: &'static str,
     /// What a cell may be when neither way is settled.
-    either: &'static str,
-    from: &'static str,
-    to: &'static str,
+    pub(crate) either: &'static str,
+    pub(crate) from: &'static str,
+    pub(crate) to: &'static str,
 }
 
 impl Way {
-    fn of(feature: AudioFeature) -> Self {
+    pub(crate) fn of(feature: AudioFeature) -> Self {
         match feature {
             AudioFeature::Key => Self {
                 read: |text| unit::key_text(text).map(|(key, _)| key),
@@ -297,30 +297,33 @@ pub(crate) fn is_share(feature: AudioFeature) -> bool {
     feature != AudioFeature::Mode && *feature.valid_range().end() == 1.0
 }
 
-/// Whether the shares of the file are in percent: in some column more than half of the values exceed 1.
-///
-/// A column with proper fractions and nothing above 1 beside it could be either, and is refused.
+/// Whether the shares of the file are in percent.
 fn is_percent(raw: &RawTable, columns: &[FeatureColumn]) -> Result<bool> {
-    let over = |column: &FeatureColumn| {
-        let known = column.values.iter().filter(|value| !value.is_nan()).count();
-        let over = column.values.iter().filter(|value| **value > 1.0).count();
+    let shares: Vec<&FeatureColumn> = columns.iter().filter(|c| is_share(c.feature)).collect();
+    percent(shares.iter().map(|column| column.values.as_slice())).map_err(|doubtful| Error::AmbiguousUnit {
+        path: raw.path.clone(),
+        column: raw.names[shares[doubtful].position].clone(),
+        expected: "percent, as in other columns of the file",
+        found: "fractions only",
+        hint: "write all such columns from 0 to 1, or all in percent",
+    })
+}
+
+/// Whether columns of shares are in percent: in some column more than half of the values exceed 1.
+///
+/// A column with proper fractions and nothing above 1 beside it could be either; the error is its position.
+pub(crate) fn percent<'a>(shares: impl Iterator<Item = &'a [f32]> + Clone) -> Result<bool, usize> {
+    let over = |values: &[f32]| {
+        let known = values.iter().filter(|value| !value.is_nan()).count();
+        let over = values.iter().filter(|value| **value > 1.0).count();
         (over, over * 2 > known)
     };
-    let shares: Vec<&FeatureColumn> = columns.iter().filter(|c| is_share(c.feature)).collect();
-    if !shares.iter().any(|column| over(column).1) {
+    if !shares.clone().any(|values| over(values).1) {
         return Ok(false);
     }
-    for column in shares {
-        let fraction = column.values.iter().any(|value| *value > 0.0 && *value < 1.0);
-        if fraction && over(column).0 == 0 {
-            return Err(Error::AmbiguousUnit {
-                path: raw.path.clone(),
-                column: raw.names[column.position].clone(),
-                expected: "percent, as in other columns of the file",
-                found: "fractions only",
-                hint: "write all such columns from 0 to 1, or all in percent",
-            });
-        }
-    }
-    Ok(true)
+    let doubtful = |values: &[f32]| {
+        let fraction = values.iter().any(|value| *value > 0.0 && *value < 1.0);
+        fraction && over(values).0 == 0
+    };
+    shares.clone().position(doubtful).map_or(Ok(true), Err)
 }

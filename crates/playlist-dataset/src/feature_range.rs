@@ -87,12 +87,8 @@ fn duration_unit(raw: &RawTable, column: &FeatureColumn) -> Result<DurationUnit>
     })
 }
 
-/// Loudness is negative but for a few tracks; a column without a sign is something else.
 fn check_sign(raw: &RawTable, column: &FeatureColumn) -> Result<()> {
-    let known = || column.values.iter().filter(|value| !value.is_nan());
-    let loudest = known().copied().fold(0.0, f32::max);
-    let several = known().count() > 1;
-    if known().any(|value| *value < 0.0) || !(loudest > 5.0 || several && loudest > 0.0) {
+    if !sign_is_lost(&column.values) {
         return Ok(());
     }
     Err(Error::AmbiguousUnit {
@@ -102,6 +98,14 @@ fn check_sign(raw: &RawTable, column: &FeatureColumn) -> Result<()> {
         found: "no negative value, so the sign is lost or the values were rescaled",
         hint: "restore the values in dB or remove the column",
     })
+}
+
+/// Loudness is negative but for a few tracks; a column without a sign is something else.
+pub(crate) fn sign_is_lost(values: &[f32]) -> bool {
+    let known = || values.iter().filter(|value| !value.is_nan());
+    let loudest = known().copied().fold(0.0, f32::max);
+    let several = known().count() > 1;
+    !known().any(|value| *value < 0.0) && (loudest > 5.0 || several && loudest > 0.0)
 }
 
 fn out_of_range(raw: &RawTable, column: &FeatureColumn, row: usize, factor: f32) -> Error {

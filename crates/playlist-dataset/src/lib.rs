@@ -3,6 +3,7 @@
 mod assign;
 mod balance;
 mod build;
+mod catalogue;
 mod clean;
 mod column;
 mod error;
@@ -24,6 +25,7 @@ mod text;
 mod user_split;
 
 pub use balance::{Balance, BalanceReport};
+pub use catalogue::{Catalogue, CatalogueReport, RefusedValue};
 pub use clean::{CleanConfig, CleanReport, DropReason, DroppedRow};
 pub use error::{Error, Result};
 pub use fold::StratifiedKFold;

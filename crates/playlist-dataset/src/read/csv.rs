@@ -97,7 +97,7 @@ fn read_header<R: BufRead>(path: &str, lines: &mut LineReader<'_, R>, limit: usi
 }
 
 /// The delimiter that yields the most audio features, then the most columns.
-fn sniff_delimiter(header: &str) -> u8 {
+pub(crate) fn sniff_delimiter(header: &str) -> u8 {
     let worth = |delimiter: &u8| {
         let names = split_header(header, *delimiter);
         (names.iter().filter(|name| is_feature(name)).count(), names.len())
@@ -111,7 +111,7 @@ fn sniff_delimiter(header: &str) -> u8 {
 }
 
 /// The names of the columns: quotes taken off, blanks around them too.
-fn split_header(header: &str, delimiter: u8) -> Vec<String> {
+pub(crate) fn split_header(header: &str, delimiter: u8) -> Vec<String> {
     let mut names = vec![String::new()];
     let mut quoted = false;
     let mut chars = header.chars().peekable();

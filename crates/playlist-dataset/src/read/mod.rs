@@ -17,6 +17,7 @@ use crate::column::Assignment;
 use crate::report::{FileKind, Note};
 use crate::{Error, Result, TrackTable};
 
+pub(crate) use csv::{sniff_delimiter, split_header};
 pub(crate) use lines::LineNumbers;
 
 /// How a file is read.
@@ -169,7 +170,7 @@ pub fn read_table(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Track
     }
 }
 
-fn open(path: &Path, name: &str) -> Result<File> {
+pub(crate) fn open(path: &Path, name: &str) -> Result<File> {
     let file = File::open(path).map_err(|source| io_error(name, source))?;
     let metadata = file.metadata().map_err(|source| io_error(name, source))?;
     if metadata.is_dir() {
@@ -191,14 +192,14 @@ pub(crate) fn io_error(path: &str, source: std::io::Error) -> Error {
 }
 
 /// The first bytes of the file, which is then at its beginning again.
-fn peek(file: &mut File) -> std::io::Result<Vec<u8>> {
+pub(crate) fn peek(file: &mut File) -> std::io::Result<Vec<u8>> {
     let mut start = Vec::new();
     file.by_ref().take(4096).read_to_end(&mut start)?;
     file.rewind()?;
     Ok(start)
 }
 
-fn sniff(path: &str, start: &[u8]) -> Result<FileKind> {
+pub(crate) fn sniff(path: &str, start: &[u8]) -> Result<FileKind> {
     let unsupported = |found, hint| {
         Err(Error::UnsupportedFormat {
             path: path.to_owned(),
