@@ -30,7 +30,11 @@ impl Joined {
             ExportFormat::Exportify => {
                 let mut rows = drafts.iter().flat_map(|draft| &draft.rows);
                 let semicolon = rows.any(|row| row.artists.as_ref().is_some_and(|text| text.contains(';')));
-                if semicolon { Self::Semicolon } else { Self::BareComma }
+                if semicolon {
+                    Self::Semicolon
+                } else {
+                    Self::BareComma
+                }
             }
             ExportFormat::ExportifyApp => Self::EscapedComma,
             ExportFormat::Chosic => Self::BareComma,
@@ -127,9 +131,21 @@ mod tests {
     fn each_way_is_undone() {
         for (way, text, artists) in [
             (Joined::Semicolon, "A;B, C", &["A", "B, C"][..]),
-            (Joined::BareComma, "SBTRKT,Roses Gabor", &["SBTRKT", "Roses Gabor"]),
-            (Joined::BareComma, "Tyler, The Creator,B,", &["Tyler, The Creator", "B,"]),
-            (Joined::EscapedComma, r"Tyler\, The Creator, B", &["Tyler, The Creator", "B"]),
+            (
+                Joined::BareComma,
+                "SBTRKT,Roses Gabor",
+                &["SBTRKT", "Roses Gabor"],
+            ),
+            (
+                Joined::BareComma,
+                "Tyler, The Creator,B,",
+                &["Tyler, The Creator", "B,"],
+            ),
+            (
+                Joined::EscapedComma,
+                r"Tyler\, The Creator, B",
+                &["Tyler, The Creator", "B"],
+            ),
             (Joined::EscapedComma, r"A\B, \", &[r"A\B", r"\"]),
             (Joined::Any, "A;B", &["A", "B"]),
             (Joined::Any, "A, B", &["A, B"]),

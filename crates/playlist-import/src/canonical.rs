@@ -3,9 +3,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use playlist_core::{
-    AudioFeature, FeatureScale, Overwrite, Playlist, PlaylistKind, Track, write_file,
-};
+use playlist_core::{AudioFeature, FeatureScale, Overwrite, Playlist, PlaylistKind, Track, write_file};
 
 use crate::cells::Slot;
 use crate::{Error, Result};
@@ -119,7 +117,10 @@ fn csv(playlist: &Playlist) -> Vec<u8> {
                         text.push_str(&value.to_string());
                     }
                 }
-                _ => quote(&mut text, &cell(playlist, track, is_there, slot).unwrap_or_default()),
+                _ => quote(
+                    &mut text,
+                    &cell(playlist, track, is_there, slot).unwrap_or_default(),
+                ),
             }
         }
         text.push('\n');

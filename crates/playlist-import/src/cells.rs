@@ -145,7 +145,9 @@ impl Layout {
         let mut best: [Option<(usize, usize)>; N_SLOTS] = [None; N_SLOTS];
         let mut slots = vec![None; names.len()];
         for (position, name) in names.iter().enumerate() {
-            let Some((slot, rank)) = Slot::of(name) else { continue };
+            let Some((slot, rank)) = Slot::of(name) else {
+                continue;
+            };
             let holder = &mut best[slot.index()];
             if holder.is_none_or(|(_, other)| rank < other) {
                 if let Some((loser, _)) = holder.replace((position, rank)) {
@@ -161,13 +163,9 @@ impl Layout {
         self.slots.contains(&Some(slot))
     }
 
+    #[cfg(test)]
     pub(crate) fn position(&self, slot: Slot) -> Option<usize> {
         self.slots.iter().position(|held| *held == Some(slot))
-    }
-
-    /// The name of the column that holds `slot`, as the file has it.
-    pub(crate) fn name(&self, slot: Slot) -> Option<&str> {
-        self.names.get(self.position(slot)?).map(String::as_str)
     }
 
     /// The first column of audio features but the duration.
@@ -228,7 +226,15 @@ mod tests {
 
     #[test]
     fn the_best_name_wins_and_a_second_column_of_it_is_passed_over() {
-        let names = ["id", "Name", "Track URI", "Explicit", "Explicit", "Track Name", "Track URI"];
+        let names = [
+            "id",
+            "Name",
+            "Track URI",
+            "Explicit",
+            "Explicit",
+            "Track Name",
+            "Track URI",
+        ];
         let layout = Layout::of_names(names.map(str::to_owned).to_vec());
         assert_eq!(layout.position(Slot::Id), Some(2));
         assert_eq!(layout.position(Slot::Title), Some(5));

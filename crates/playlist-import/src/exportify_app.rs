@@ -30,10 +30,7 @@ const SAMPLE: usize = 200;
 /// Fixed by position from the column of URIs on are title, artists, album and duration; the ISRC is looked for
 /// where codes stand and the date where times stand, because versions differ there. What follows the date is
 /// genres of the artists (1 column), audio features (12) and data of the album (3), each or not.
-pub(crate) fn layout<'a>(
-    names: &[String],
-    rows: impl Iterator<Item = Vec<Cow<'a, str>>>,
-) -> Option<Layout> {
+pub(crate) fn layout<'a>(names: &[String], rows: impl Iterator<Item = Vec<Cow<'a, str>>>) -> Option<Layout> {
     let rows: Vec<Vec<Cow<'a, str>>> = rows.take(SAMPLE).collect();
     let some = |column: usize, is: fn(&str) -> bool| {
         rows.iter()
@@ -45,7 +42,9 @@ pub(crate) fn layout<'a>(
     };
     // A version writes the name of the playlist before all else.
     let uri = (0..2).find(|column| some(*column, is_uri) && all(*column, is_uri))?;
-    let albums = all(uri + 4, |cell| cell.is_empty() || cell.starts_with("spotify:album:"));
+    let albums = all(uri + 4, |cell| {
+        cell.is_empty() || cell.starts_with("spotify:album:")
+    });
     if names.len() < uri + 18 || !albums || !some(uri + 4, |cell| !cell.is_empty()) {
         return None;
     }

@@ -102,9 +102,9 @@ fn suspect(
     };
     if let Some(suspicion) = suspicion.filter(|_| n_shifted > 0) {
         let why = suspicion.why();
-        report
-            .notes
-            .push(format!("the features of {n_shifted} tracks seem to be those of others and are {done}: {why}"));
+        report.notes.push(format!(
+            "the features of {n_shifted} tracks seem to be those of others and are {done}: {why}"
+        ));
     }
     if n_contradicted > 0 {
         report.notes.push(format!(

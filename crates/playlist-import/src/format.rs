@@ -28,6 +28,8 @@ pub enum ExportFormat {
     PrivacyPlaylists,
     /// A reply of Spotify's audio-features endpoint, or a file made of such replies.
     SpotifyFeatures,
+    /// A reply of Spotify's Web API that lists tracks.
+    SpotifyReply,
     /// A reply of ReccoBeats.
     ReccoBeats,
     /// Ids, URIs or links of tracks without a header.
@@ -74,6 +76,7 @@ impl fmt::Display for ExportFormat {
             Self::PrivacyLibrary => "Spotify's privacy export, library",
             Self::PrivacyPlaylists => "Spotify's privacy export, playlists",
             Self::SpotifyFeatures => "Spotify's audio features",
+            Self::SpotifyReply => "a reply of Spotify's Web API",
             Self::ReccoBeats => "ReccoBeats",
             Self::IdList => "a list of ids",
             Self::Table => "a table of tracks",

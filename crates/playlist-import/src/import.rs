@@ -89,7 +89,12 @@ impl fmt::Display for Import {
         if self.n_not_opened > 0 {
             writeln!(f, "{} other files were not opened", self.n_not_opened)?;
         }
-        write!(f, "{} playlists, {} tracks", self.playlists.len(), self.n_tracks())
+        write!(
+            f,
+            "{} playlists, {} tracks",
+            self.playlists.len(),
+            self.n_tracks()
+        )
     }
 }
 

@@ -45,7 +45,13 @@ mod tests {
 
     #[test]
     fn spelling_does_not_matter_and_the_rest_does() {
-        for name in ["Liked_Songs", "Liked Songs", "liked", "LIEBLINGSSONGS", "Titres likés"] {
+        for name in [
+            "Liked_Songs",
+            "Liked Songs",
+            "liked",
+            "LIEBLINGSSONGS",
+            "Titres likés",
+        ] {
             assert_eq!(kind_of_name(name), PlaylistKind::Liked, "{name}");
         }
         for name in ["Songs I liked in 2019", "", "disliked"] {

@@ -64,9 +64,17 @@ fn too_large(file: &str, options: &ImportOptions, budget: &ByteBudget, unpacked:
     let of_file = options.max_file_bytes <= budget.total_left;
     Error::TooLarge {
         file: file.to_owned(),
-        limit: if of_file { options.max_file_bytes } else { options.max_total_bytes },
+        limit: if of_file {
+            options.max_file_bytes
+        } else {
+            options.max_total_bytes
+        },
         unpacked,
-        setting: if of_file { "max_file_bytes" } else { "max_total_bytes" },
+        setting: if of_file {
+            "max_file_bytes"
+        } else {
+            "max_total_bytes"
+        },
     }
 }
 
@@ -159,7 +167,9 @@ fn is_utf16(bytes: &[u8]) -> bool {
 /// The text without its byte order mark, from UTF-16 where it is that, as spreadsheets write it.
 pub(crate) fn decoded(bytes: &[u8]) -> Cow<'_, [u8]> {
     let units = |from_bytes: fn([u8; 2]) -> u16| {
-        let units = bytes[2..].chunks_exact(2).map(move |pair| from_bytes([pair[0], pair[1]]));
+        let units = bytes[2..]
+            .chunks_exact(2)
+            .map(move |pair| from_bytes([pair[0], pair[1]]));
         let text: String = char::decode_utf16(units)
             .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
             .collect();

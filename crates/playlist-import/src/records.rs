@@ -77,7 +77,6 @@ impl<'a> Records<'a> {
     }
 
     /// The fields of the record at `start`, where it ends, and over how many lines it goes.
-    #[expect(clippy::type_complexity, reason = "used once, right above")]
     fn fields(
         &self,
         start: usize,
@@ -139,7 +138,11 @@ impl<'a> Records<'a> {
             }
             let mut next = quote + 1;
             if self.text.get(next) == Some(&b'\r') {
-                next += usize::from(self.text.get(next + 1).is_none_or(|byte| *byte == self.line_break));
+                next += usize::from(
+                    self.text
+                        .get(next + 1)
+                        .is_none_or(|byte| *byte == self.line_break),
+                );
             }
             return match self.text.get(next) {
                 Some(byte) if *byte != self.delimiter && *byte != self.line_break => {
@@ -214,19 +217,26 @@ mod tests {
     }
 
     fn sound(text: &str) -> Vec<Vec<String>> {
-        read(text).into_iter().map(|(_, record)| record.unwrap()).collect()
+        read(text)
+            .into_iter()
+            .map(|(_, record)| record.unwrap())
+            .collect()
     }
 
     #[test]
     fn fields_are_what_was_written() {
         assert_eq!(sound("a,b\r\n\r\n,\n"), [vec!["a", "b"], vec!["", ""]]);
-        assert_eq!(sound("a,\"b,\"\"c\"\"\r\nd\",\"\"\ne"), [
-            vec!["a", "b,\"c\"\r\nd", ""],
-            vec!["e"]
-        ]);
+        assert_eq!(
+            sound("a,\"b,\"\"c\"\"\r\nd\",\"\"\ne"),
+            [vec!["a", "b,\"c\"\r\nd", ""], vec!["e"]]
+        );
         assert_eq!(sound("a,b\rc,d\r"), [vec!["a", "b"], vec!["c", "d"]]);
         assert_eq!(sound("\"a\"\r\n\"b\""), [vec!["a"], vec!["b"]]);
-        assert_eq!(sound("a b \"c\",d"), [vec!["a b \"c\"", "d"]], "a quote inside a plain field is text");
+        assert_eq!(
+            sound("a b \"c\",d"),
+            [vec!["a b \"c\"", "d"]],
+            "a quote inside a plain field is text"
+        );
         assert!(sound("").is_empty());
     }
 

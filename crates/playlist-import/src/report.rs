@@ -124,7 +124,8 @@ pub struct ImportReport {
     pub n_repeats: usize,
     /// Episodes of podcasts and chapters of audiobooks, left out.
     pub n_episodes: usize,
-    /// Rows left out that are no tracks of a playlist: followed artists, saved albums.
+    /// Rows left out that are no tracks of a playlist: followed artists, saved albums, and entries in a reply that
+    /// stand for a track without features.
     pub n_other: usize,
     /// Tracks whose features seem to belong to another track; dropped or kept as
     /// [`ImportOptions::suspicious`](crate::ImportOptions::suspicious) says.

@@ -56,7 +56,10 @@ pub(crate) fn read(
 ) -> Outcome {
     let canonical = sheet.format == ExportFormat::Canonical;
     let text = |slot| match canonical {
-        true => cells.raw(slot).filter(|text| !text.is_empty()).map(canonical::decode),
+        true => cells
+            .raw(slot)
+            .filter(|text| !text.is_empty())
+            .map(canonical::decode),
         false => cells.text(slot).map(str::to_owned),
     };
     let mut row = DraftRow {
@@ -84,21 +87,18 @@ pub(crate) fn read(
         return Outcome::Episode;
     }
     read_id(sheet, cells, &mut row, issues);
-    if let Some(code) = cells.text(Slot::Isrc) {
-        match code.parse::<Isrc>() {
-            Ok(isrc) => row.track.isrc = Some(isrc),
-            Err(_) => issues.push(RowIssue::cell(
-                place,
-                sheet.column(Slot::Isrc),
-                "an ISRC of 12 letters and digits",
-                code,
-            )),
-        }
-    }
+    read_isrc(sheet, cells, &mut row, issues);
     let known = row.track.id.is_some() || row.track.isrc.is_some() || row.track.title.is_some();
     if !known && !canonical {
-        let found = cells.text(Slot::Id).or(cells.text(Slot::Artists)).unwrap_or_default();
-        return Outcome::Bad(RowIssue::row(place, "an id, an ISRC or a title of a track", found));
+        let found = cells
+            .text(Slot::Id)
+            .or(cells.text(Slot::Artists))
+            .unwrap_or_default();
+        return Outcome::Bad(RowIssue::row(
+            place,
+            "an id, an ISRC or a title of a track",
+            found,
+        ));
     }
     read_features(sheet, cells, &mut row, issues);
     if canonical {
@@ -113,8 +113,7 @@ fn is_episode_uri(text: &str) -> bool {
         .strip_prefix("spotify:")
         .or_else(|| text.split_once("open.spotify.com/").map(|(_, rest)| rest));
     after.is_some_and(|rest| {
-        rest.split([':', '/'])
-            .any(|part| words.contains(&part))
+        rest.split([':', '/']).any(|part| words.contains(&part))
             && !rest.starts_with("local:")
             && !rest.starts_with("track")
     })
@@ -147,6 +146,21 @@ fn read_id(sheet: &Sheet<'_>, cells: &Cells<'_>, row: &mut DraftRow, issues: &mu
     }
 }
 
+fn read_isrc(sheet: &Sheet<'_>, cells: &Cells<'_>, row: &mut DraftRow, issues: &mut Vec<RowIssue>) {
+    let Some(code) = cells.text(Slot::Isrc) else {
+        return;
+    };
+    match code.parse::<Isrc>() {
+        Ok(isrc) => row.track.isrc = Some(isrc),
+        Err(_) => issues.push(RowIssue::cell(
+            row.place,
+            sheet.column(Slot::Isrc),
+            "an ISRC of 12 letters and digits",
+            code,
+        )),
+    }
+}
+
 const DURATION: Slot = Slot::Feature(AudioFeature::DurationMs);
 
 fn read_features(sheet: &mut Sheet<'_>, cells: &Cells<'_>, row: &mut DraftRow, issues: &mut Vec<RowIssue>) {
@@ -170,7 +184,9 @@ fn read_features(sheet: &mut Sheet<'_>, cells: &Cells<'_>, row: &mut DraftRow, i
             row.values[place] = mode;
         }
     }
-    let Some(text) = cells.text(Slot::Camelot) else { return };
+    let Some(text) = cells.text(Slot::Camelot) else {
+        return;
+    };
     let Some((key, mode)) = unit::camelot(text) else {
         let column = sheet.column(Slot::Camelot);
         issues.push(RowIssue::cell(row.place, column, "a place such as `8B`", text));

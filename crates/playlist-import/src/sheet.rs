@@ -92,7 +92,9 @@ impl<'a> Sheet<'a> {
     }
 
     pub(crate) fn name_column(&mut self, slot: Slot, name: &str) {
-        self.names.entry(slot.index()).or_insert_with(|| name.trim().to_owned());
+        self.names
+            .entry(slot.index())
+            .or_insert_with(|| name.trim().to_owned());
     }
 
     /// The name of the column that holds `slot`, as the file has it where known.
@@ -104,11 +106,13 @@ impl<'a> Sheet<'a> {
 
     pub(crate) fn convert(&mut self, slot: Slot, from: &str, to: &str) {
         let column = self.column(slot).to_owned();
-        self.conversions.entry(column.clone()).or_insert_with(|| Conversion {
-            column,
-            from: from.to_owned(),
-            to: to.to_owned(),
-        });
+        self.conversions
+            .entry(column.clone())
+            .or_insert_with(|| Conversion {
+                column,
+                from: from.to_owned(),
+                to: to.to_owned(),
+            });
     }
 
     pub(crate) fn conversions(&self) -> Vec<Conversion> {
@@ -174,6 +178,14 @@ impl<'a> Sheet<'a> {
         Ok(())
     }
 
+    /// Counts a row that is no track of a playlist.
+    pub(crate) fn push_other(&mut self) -> Result<()> {
+        let draft = self.current()?;
+        draft.n_rows += 1;
+        draft.n_other += 1;
+        Ok(())
+    }
+
     /// Counts a row that is an episode or a chapter.
     pub(crate) fn push_episode(&mut self) -> Result<()> {
         let draft = self.current()?;
@@ -189,10 +201,7 @@ impl<'a> Sheet<'a> {
             let name = name.unwrap_or_else(|| self.stem.to_owned());
             let kind = kind.unwrap_or_else(|| liked::kind_of_name(&name));
             if row::is_other(self.format, &cells) {
-                let draft = self.current()?;
-                draft.n_rows += 1;
-                draft.n_other += 1;
-                return Ok(());
+                return self.push_other();
             }
             self.playlist(&name, kind)?;
         }

@@ -70,7 +70,12 @@ impl Table<'_> {
                 line: Some(line),
             };
             match record {
-                Ok(fields) if fields.iter().skip(n_columns).any(|field| !field.trim().is_empty()) => {
+                Ok(fields)
+                    if fields
+                        .iter()
+                        .skip(n_columns)
+                        .any(|field| !field.trim().is_empty()) =>
+                {
                     let expected = format!("{n_columns} fields as in the header");
                     let found = format!("{} fields", fields.len());
                     sheet.push_bad(RowIssue::row(place, expected, found))?;
@@ -108,13 +113,21 @@ fn sniff_delimiter(text: &[u8], limit: usize) -> u8 {
 }
 
 /// The program that writes such a header.
-fn recognise(names: &[String]) -> ExportFormat {
+pub(crate) fn recognise(names: &[String]) -> ExportFormat {
     let plain: Vec<String> = names.iter().map(|name| plain_name(name)).collect();
     let has = |name: &str| plain.iter().any(|other| other == name);
     let all = |names: &[&str]| names.iter().all(|name| has(name));
     let only = |names: &[&str]| plain.iter().all(|name| names.contains(&name.as_str()));
     let first = names.first().map_or("", String::as_str);
-    if all(&["trackid", "title", "artists", "playlist", "playlistkind", "islocal", "featuresscale"]) {
+    if all(&[
+        "trackid",
+        "title",
+        "artists",
+        "playlist",
+        "playlistkind",
+        "islocal",
+        "featuresscale",
+    ]) {
         ExportFormat::Canonical
     } else if all(&["spotifytrackid", "dance"])
         || all(&["camelot", "dance"])
@@ -131,7 +144,16 @@ fn recognise(names: &[String]) -> ExportFormat {
     } else if all(&["trackname", "artistnames", "albumname", "durationms"]) {
         ExportFormat::Exportify
     } else if all(&["title", "artist", "isrc"])
-        && only(&["index", "title", "artist", "album", "isrc", "addeddate", "duration", "url"])
+        && only(&[
+            "index",
+            "title",
+            "artist",
+            "album",
+            "isrc",
+            "addeddate",
+            "duration",
+            "url",
+        ])
     {
         ExportFormat::Soundiiz
     } else {
@@ -148,8 +170,12 @@ fn tokens(line: &str) -> impl Iterator<Item = &str> {
 
 /// Whether the text begins with the id, URI or link of a track instead of names of columns.
 pub(crate) fn is_id_list(text: &[u8]) -> bool {
-    let first = text.split(|byte| *byte == b'\n').find(|line| !line.trim_ascii().is_empty());
-    let Some(Ok(line)) = first.map(std::str::from_utf8) else { return false };
+    let first = text
+        .split(|byte| *byte == b'\n')
+        .find(|line| !line.trim_ascii().is_empty());
+    let Some(Ok(line)) = first.map(std::str::from_utf8) else {
+        return false;
+    };
     tokens(line).next().is_some_and(|token| {
         token.parse::<SpotifyId>().is_ok() || local::decode(token).is_some() || token.starts_with("spotify:")
     })

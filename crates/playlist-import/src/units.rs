@@ -52,7 +52,11 @@ pub(crate) fn settle(sheet: &mut Sheet<'_>) -> Precision {
             .for_each(|draft| scale(draft, feature, factor, &column));
     }
     sheet.drafts = drafts;
-    if rounded { Precision::Rounded } else { Precision::Full }
+    if rounded {
+        Precision::Rounded
+    } else {
+        Precision::Full
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -164,6 +168,7 @@ fn leave_out(drafts: &mut [Draft], feature: AudioFeature, column: &str, why: &st
 fn scale(draft: &mut Draft, feature: AudioFeature, factor: Factor, column: &str) {
     let range = feature.valid_range();
     let (times, divided, unit) = match factor {
+        Factor::One if is_share(feature) => (1.0, 1.0, "a share"),
         Factor::One => (1.0, 1.0, feature.unit()),
         Factor::Percent => (1.0, 100.0, "percent"),
         Factor::Duration(DurationUnit::Milliseconds) => (1.0, 1.0, "ms"),
@@ -186,7 +191,11 @@ fn scale(draft: &mut Draft, feature: AudioFeature, factor: Factor, column: &str)
             let expected = if range.contains(&value) {
                 "a whole number".to_owned()
             } else {
-                format!("{} to {} ({unit})", in_file(*range.start()), in_file(*range.end()))
+                format!(
+                    "{} to {} ({unit})",
+                    in_file(*range.start()),
+                    in_file(*range.end())
+                )
             };
             draft
                 .log

@@ -53,12 +53,7 @@ impl<'a> Job<'a> {
     }
 
     /// Reads the content of a file called `file`.
-    pub(crate) fn read_content(
-        &mut self,
-        file: &str,
-        reader: impl Read,
-        unpacked: bool,
-    ) -> Result<()> {
+    pub(crate) fn read_content(&mut self, file: &str, reader: impl Read, unpacked: bool) -> Result<()> {
         let loaded = load::load(file, reader, self.options, &mut self.bytes, unpacked)?;
         let sheets = read::sheet(file, loaded, self.options, &mut self.budget)?;
         let read = finish::settle(sheets, &mut self.seen);
@@ -92,7 +87,10 @@ impl<'a> Job<'a> {
             });
         }
         let (seen, treatment) = (&self.seen, self.options.suspicious);
-        let playlists = self.read.into_iter().flat_map(|read| read.finish(seen, treatment));
+        let playlists = self
+            .read
+            .into_iter()
+            .flat_map(|read| read.finish(seen, treatment));
         Ok(Import {
             playlists: playlists.collect(),
             skipped: self.skipped,
@@ -118,7 +116,9 @@ pub(crate) fn path(job: &mut Job<'_>, path: &Path) -> Result<()> {
     let mut file = File::open(path).map_err(|source| Error::io(&name, source))?;
     let mut start = Vec::new();
     let peeked = file.by_ref().take(64).read_to_end(&mut start);
-    peeked.and_then(|_| file.rewind()).map_err(|source| Error::io(&name, source))?;
+    peeked
+        .and_then(|_| file.rewind())
+        .map_err(|source| Error::io(&name, source))?;
     match load::sniff(&name, &start)? {
         Kind::Zip => crate::archive::read(job, &name, file),
         _ => job.read_content(&name, file, false),
@@ -190,12 +190,20 @@ pub(crate) fn is_export_name(name: &str) -> bool {
         return false;
     }
     let last = last_part(name).to_lowercase();
-    let Some((stem, ending)) = last.rsplit_once('.') else { return false };
+    let Some((stem, ending)) = last.rsplit_once('.') else {
+        return false;
+    };
     match ending {
         "csv" | "tsv" | "parquet" | "jsonl" | "ndjson" => true,
-        "json" => ["yourlibrary", "playlist", "audio-features", "audio_features", "reccobeats"]
-            .iter()
-            .any(|start| stem.starts_with(start)),
+        "json" => [
+            "yourlibrary",
+            "playlist",
+            "audio-features",
+            "audio_features",
+            "reccobeats",
+        ]
+        .iter()
+        .any(|start| stem.starts_with(start)),
         _ => false,
     }
 }
