@@ -14,7 +14,6 @@
 mod common;
 
 use std::error::Error;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -56,7 +55,7 @@ fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
     let source = cli.data.source();
     let experiment = Experiment::read(&source, config)?;
     let outcome = match &cli.load {
-        Some(path) => experiment.evaluate(&SavedModel::load(path, cli.model.backend)?)?,
+        Some(path) => experiment.evaluate(&SavedModel::load(path, cli.model.fit.backend)?)?,
         None => experiment.run()?,
     };
     let text = if cli.output.json {
@@ -64,12 +63,7 @@ fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
     } else {
         experiment_text(&outcome.report)
     };
-    // A reader that closes early, such as `head`, is no error.
-    if let Err(error) = std::io::stdout().write_all(text.as_bytes())
-        && error.kind() != std::io::ErrorKind::BrokenPipe
-    {
-        return Err(error.into());
-    }
+    common::print(&text)?;
     write_outputs(cli, &experiment, &outcome)
 }
 
@@ -84,8 +78,7 @@ fn check_outputs(cli: &Cli) -> Result<(), Box<dyn Error>> {
         .chain(in_out)
     {
         if !cli.output.overwrite && path.try_exists()? {
-            let advice = "choose another name or add --overwrite";
-            return Err(format!("`{}` exists already: {advice}", path.display()).into());
+            return Err(common::exists_already(&path));
         }
     }
     for path in cli.save.iter().chain(&cli.output.predictions) {

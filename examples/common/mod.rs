@@ -1,6 +1,9 @@
 //! Options and habits that the examples share: one meaning everywhere.
 
+#![allow(dead_code, reason = "each example uses its part of this")]
+
 use std::error::Error;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -75,6 +78,17 @@ pub struct ModelArgs {
     /// Models, separated by commas: majority, logistic-raw, logistic, paper
     #[arg(long, value_name = "NAME,...", value_delimiter = ',', default_values_t = ModelName::ALL)]
     pub model: Vec<ModelName>,
+    /// Where a probability turns into a yes: a number, midpoint, best-f1, youden, prior
+    #[arg(long, value_name = "RULE", default_value = "0.5")]
+    pub threshold: ThresholdRule,
+    #[command(flatten)]
+    pub fit: FitArgs,
+}
+
+/// How models are fitted.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Models")]
+pub struct FitArgs {
     /// Passes over the training part
     #[arg(long, value_name = "N", default_value_t = 30)]
     pub epochs: usize,
@@ -84,12 +98,39 @@ pub struct ModelArgs {
     /// Length of a step
     #[arg(long, value_name = "RATE", default_value_t = 1e-3)]
     pub learning_rate: f64,
-    /// Where a probability turns into a yes: a number, midpoint, best-f1, youden, prior
-    #[arg(long, value_name = "RULE", default_value = "0.5")]
-    pub threshold: ThresholdRule,
     /// Where networks run: flex, ndarray, wgpu (needs --features wgpu)
     #[arg(long, value_name = "NAME", default_value_t = Backend::default())]
     pub backend: Backend,
+}
+
+impl FitArgs {
+    /// How models are fitted, stopping when `stop` asks for it.
+    pub fn settings(&self, stop: StopSignal) -> FitSettings {
+        let training = TrainingConfig::default()
+            .with_epochs(self.epochs)
+            .with_batch_size(self.batch_size)
+            .with_learning_rate(self.learning_rate);
+        FitSettings {
+            training,
+            backend: self.backend,
+            watch_test: false,
+            show_progress: true,
+            stop,
+        }
+    }
+}
+
+impl SplitArgs {
+    /// How parts are made.
+    pub fn method(&self) -> SplitMethod {
+        match &self.split_column {
+            Some(column) => SplitMethod::Column(column.clone()),
+            None => SplitMethod::Stratified {
+                test_fraction: self.test_size,
+                group_by: self.group_by,
+            },
+        }
+    }
 }
 
 /// What is written.
@@ -163,34 +204,38 @@ pub fn experiment_config(
         Balance::Downsample { .. } => Balance::Downsample { seed: split.seed },
         other => other,
     };
-    let training = TrainingConfig::default()
-        .with_epochs(model.epochs)
-        .with_batch_size(model.batch_size)
-        .with_learning_rate(model.learning_rate);
     ExperimentConfig {
         features: data.features.clone(),
         drop: data.drop.clone(),
         balance,
-        split: match &split.split_column {
-            Some(column) => SplitMethod::Column(column.clone()),
-            None => SplitMethod::Stratified {
-                test_fraction: split.test_size,
-                group_by: split.group_by,
-            },
-        },
+        split: split.method(),
         seed: split.seed,
         repeats: split.repeats as usize,
         models: model.model.clone(),
         threshold: model.threshold,
         positive_class: data.positive_class.clone(),
         fit: FitSettings {
-            training,
-            backend: model.backend,
             watch_test: output.out.is_some(),
-            show_progress: true,
-            stop,
+            ..model.fit.settings(stop)
         },
     }
+}
+
+/// Prints `text` on standard output; a reader that closes early, such as `head`, is no error.
+pub fn print(text: &str) -> Result<(), Box<dyn Error>> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// The refusal to replace a file unasked.
+pub fn exists_already(path: &Path) -> Box<dyn Error> {
+    format!(
+        "`{}` exists already: choose another name or add --overwrite",
+        path.display()
+    )
+    .into()
 }
 
 /// Makes Ctrl-C stop cleanly after the current epoch; a second one ends the program at once.

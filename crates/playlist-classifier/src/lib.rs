@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod comparison;
 mod error;
 mod evaluate;
 mod experiment;
@@ -11,6 +12,7 @@ mod unseen;
 
 use std::collections::BTreeMap;
 
+pub use comparison::compare_models;
 pub use error::{Error, Result};
 pub use experiment::{Experiment, ExperimentConfig, Source, SplitMethod};
 pub use model::{AnyClassifier, AnyPipeline, FitSettings, ModelName};
@@ -20,10 +22,13 @@ pub use saved::{SavedModel, TrainingInfo};
 
 pub use playlist_core as core;
 pub use playlist_dataset as dataset;
+pub use playlist_explain as explain;
+pub use playlist_import as import;
 pub use playlist_logistic as logistic;
 pub use playlist_metrics as metrics;
 pub use playlist_mlp as mlp;
 pub use playlist_report as report;
+pub use playlist_spotify as spotify;
 
 /// The versions that make results what they are: this program, the libraries that compute, the backend.
 #[must_use]

@@ -30,13 +30,13 @@ pub struct Outcome {
 }
 
 /// One model fitted and scored on one split.
-struct Run {
+pub(crate) struct Run {
     pipeline: AnyPipeline,
     threshold: Option<f64>,
-    scores: Scores,
+    pub(crate) scores: Scores,
     p_test: Probabilities,
-    fit_seconds: f64,
-    predict_seconds: f64,
+    pub(crate) fit_seconds: f64,
+    pub(crate) predict_seconds: f64,
 }
 
 impl Experiment {
@@ -94,7 +94,7 @@ impl Experiment {
         })
     }
 
-    fn split(&self, seed: u64) -> Result<Split> {
+    pub(crate) fn split(&self, seed: u64) -> Result<Split> {
         Ok(match &self.config.split {
             SplitMethod::Column(column) => self.table.user_split(column)?,
             SplitMethod::Stratified {
@@ -113,7 +113,7 @@ impl Experiment {
         (self.x.select_rows(rows), self.labels.select_rows(rows))
     }
 
-    fn fit(&self, name: ModelName, split: &Split, seed: u64) -> Result<Run> {
+    pub(crate) fn fit(&self, name: ModelName, split: &Split, seed: u64) -> Result<Run> {
         let (train_x, train_y) = self.part(&split.train);
         let (test_x, test_y) = self.part(&split.test);
         let mut settings = self.config.fit.clone();
@@ -281,7 +281,7 @@ impl Experiment {
 }
 
 /// The warnings of the first split that has any; with several splits it is said in how many.
-fn warnings(runs: &[&Run]) -> Vec<String> {
+pub(crate) fn warnings(runs: &[&Run]) -> Vec<String> {
     let each: Vec<Vec<String>> = runs
         .iter()
         .map(|run| run.pipeline.classifier().warnings())

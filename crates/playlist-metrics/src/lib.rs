@@ -27,7 +27,7 @@
 //! | their honesty | [`expected_calibration_error`], [`calibration_curve`], [`top_class_calibration_error`] |
 //! | where to cut | [`ThresholdRule`] |
 //! | how sure a number is | [`wilson_interval`], [`delong_interval`], [`bootstrap_interval`], [`mean_interval`], [`corrected_mean_interval`] |
-//! | whether a difference is real | [`mcnemar`], [`delong_test`], [`better_than_majority`], [`auc_better_than_chance`], [`corrected_resampled_t_test`] |
+//! | whether a difference is real | [`mcnemar`], [`delong_test`], [`better_than_majority`], [`auc_better_than_chance`], [`corrected_resampled_t_test`], [`signed_rank_test`] |
 //!
 //! Four rules hold throughout. A metric without a value is `None` or an [`Error`], never 0 or NaN.
 //! Bad input is an [`Error`] that names the row; nothing panics. Row order does not matter, ties
@@ -48,6 +48,7 @@ mod probability;
 mod ranking;
 mod report;
 mod score;
+mod signed_rank;
 mod sort;
 mod threshold;
 
@@ -72,6 +73,7 @@ pub use ranking::{
 };
 pub use report::{BinaryReport, ClassReport, MultiClassReport};
 pub use score::Score;
+pub use signed_rank::{SignedRankTest, signed_rank_test};
 pub use threshold::ThresholdRule;
 
 /// Runs the example of the README.

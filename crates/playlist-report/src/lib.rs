@@ -1,10 +1,15 @@
 #![doc = include_str!("../README.md")]
 
+mod comparison;
 mod error;
 mod experiment;
 mod terminal;
 mod verdict;
 
+pub use comparison::{
+    ComparisonReport, OverallSection, PairedSection, SplitScores, TaskModelSection, TaskSection,
+    comparison_markdown, comparison_text,
+};
 pub use error::{Error, Result};
 pub use experiment::{
     ClassCount, Comparison, DatasetSection, DroppedCount, ExperimentReport, MetricsSection, ModelSection,

@@ -6,7 +6,8 @@ use playlist_metrics::Interval;
 use crate::{ClassCount, DatasetSection, ExperimentReport, ModelSection, SplitSection};
 
 /// One line below the header: a terminal is narrow.
-const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+pub(crate) const STYLE: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// The data report: what was read, what left and why, what remains.
 #[must_use]

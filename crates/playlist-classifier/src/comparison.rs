@@ -1,0 +1,168 @@
+//! Several models on several tables, all on the same splits.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use playlist_dataset::Split;
+use playlist_metrics::{Interval, corrected_mean_interval, signed_rank_test};
+use playlist_report::{
+    ComparisonReport, MetricsSection, OverallSection, PairedSection, SplitScores, TaskModelSection,
+    TaskSection,
+};
+
+use crate::run::Run;
+use crate::{Experiment, ExperimentConfig, Result, Source, SplitMethod, versions};
+
+/// The scores that models are compared by, and whether more of it is better.
+const COMPARED: [(&str, bool); 2] = [("roc_auc", true), ("log_loss", false)];
+
+/// The scores whose mean over the splits gets an interval.
+const WITH_INTERVAL: [&str; 4] = ["roc_auc", "log_loss", "calibration_error", "accuracy"];
+
+/// Fits and scores every model of `config` on every table, `tell` being called with each table's name before it is
+/// begun.
+///
+/// A table with columns `split`, `split_0`, `split_1` ... is divided as they say; any other as `config.split` and
+/// `config.repeats` say. A stop that is asked for ends the run after the split in progress; what was measured is
+/// returned.
+///
+/// # Errors
+/// Those of reading, splitting, fitting and scoring.
+pub fn compare_models(
+    tables: &[(impl AsRef<Path>, Option<String>)],
+    config: &ExperimentConfig,
+    mut tell: impl FnMut(&str),
+) -> Result<ComparisonReport> {
+    let mut tasks = Vec::new();
+    for (path, label) in tables {
+        let path = path.as_ref();
+        let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy();
+        tell(&name);
+        let source = Source::Table {
+            path: path.to_owned(),
+            label: label.clone(),
+        };
+        let experiment = Experiment::read(&source, config.clone())?;
+        tasks.push(experiment.task(&name)?);
+        if config.fit.stop.is_requested() {
+            break;
+        }
+    }
+    Ok(ComparisonReport {
+        overall: overall(&tasks),
+        tasks,
+        seed: config.seed,
+        versions: versions(config.fit.backend),
+    })
+}
+
+impl Experiment {
+    /// The splits that the table itself holds, else those of the settings, each with its seed.
+    fn all_splits(&self) -> Result<Vec<(Split, u64)>> {
+        let columns = self.table.split_columns();
+        if !columns.is_empty() && matches!(self.config.split, SplitMethod::Stratified { .. }) {
+            let split = |column| Ok((self.table.user_split(column)?, self.config.seed));
+            return columns.into_iter().map(split).collect();
+        }
+        let repeats = match self.config.split {
+            SplitMethod::Column(_) => 1,
+            SplitMethod::Stratified { .. } => self.config.repeats.max(1) as u64,
+        };
+        let seeds = (0..repeats).map(|repeat| self.config.seed.wrapping_add(repeat));
+        seeds.map(|seed| Ok((self.split(seed)?, seed))).collect()
+    }
+
+    fn task(&self, name: &str) -> Result<TaskSection> {
+        let splits = self.all_splits()?;
+        let mut runs: Vec<Vec<Run>> = Vec::new();
+        for (split, seed) in &splits {
+            let fitted = self
+                .config
+                .models
+                .iter()
+                .map(|model| self.fit(*model, split, *seed));
+            runs.push(fitted.collect::<Result<_>>()?);
+            if self.config.fit.stop.is_requested() {
+                break;
+            }
+        }
+        let (n_train, n_test) = (splits[0].0.train.len(), splits[0].0.test.len());
+        let models = self.config.models.iter().enumerate().map(|(index, model)| {
+            let own: Vec<&Run> = runs.iter().map(|run| &run[index]).collect();
+            let intervals =
+                WITH_INTERVAL.map(|name| (name.to_owned(), interval(&own, name, n_train, n_test)));
+            TaskModelSection {
+                name: model.to_string(),
+                splits: own.iter().map(|run| scores(run)).collect(),
+                intervals: BTreeMap::from(intervals),
+                warnings: crate::run::warnings(&own),
+            }
+        });
+        Ok(TaskSection {
+            name: name.to_owned(),
+            n: self.table.n_tracks(),
+            n_classes: self.labels.n_classes(),
+            models: models.collect(),
+        })
+    }
+}
+
+fn scores(run: &Run) -> SplitScores {
+    SplitScores {
+        metrics: run.scores.metrics,
+        fit_seconds: run.fit_seconds,
+        predict_seconds: run.predict_seconds,
+    }
+}
+
+fn interval(runs: &[&Run], name: &str, n_train: usize, n_test: usize) -> Option<Interval> {
+    let values: Vec<f64> = runs
+        .iter()
+        .map(|run| run.scores.metrics.get(name))
+        .collect::<Option<_>>()?;
+    corrected_mean_interval(&values, n_train, n_test, 0.95).ok()
+}
+
+/// What it comes to over all tables that were finished.
+fn overall(tasks: &[TaskSection]) -> Vec<OverallSection> {
+    let Some(first) = tasks.first() else {
+        return Vec::new();
+    };
+    let means = |index: usize| tasks.iter().map(move |task| task.models[index].mean());
+    let model = |index: usize| {
+        let each: Vec<MetricsSection> = means(index).collect();
+        let seconds: f64 = tasks.iter().map(|task| task.models[index].fit_seconds()).sum();
+        let others = (0..first.models.len()).filter(|other| *other != index);
+        let against = others.flat_map(|other| {
+            COMPARED.map(|(metric, more_is_better)| {
+                let differences: Vec<f64> = means(index)
+                    .zip(means(other))
+                    .filter_map(|(own, other)| Some(own.get(metric)? - other.get(metric)?))
+                    .collect();
+                let better = |difference: &&f64| {
+                    if more_is_better {
+                        **difference > 0.0
+                    } else {
+                        **difference < 0.0
+                    }
+                };
+                let n_tasks = differences.len();
+                PairedSection {
+                    against: first.models[other].name.clone(),
+                    metric: metric.to_owned(),
+                    difference: differences.iter().sum::<f64>() / n_tasks.max(1) as f64,
+                    n_better: differences.iter().filter(better).count(),
+                    n_tasks,
+                    p_value: signed_rank_test(&differences).ok().map(|test| test.p_value),
+                }
+            })
+        });
+        OverallSection {
+            name: first.models[index].name.clone(),
+            metrics: MetricsSection::mean(&each),
+            fit_seconds: seconds / tasks.len() as f64,
+            against: against.collect(),
+        }
+    };
+    (0..first.models.len()).map(model).collect()
+}

@@ -1,0 +1,250 @@
+//! Several models on several tasks.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use comfy_table::{CellAlignment, Table};
+use playlist_metrics::Interval;
+use serde::{Deserialize, Serialize};
+
+use crate::MetricsSection;
+use crate::terminal::STYLE;
+
+/// Several models on the same splits of several tables, and what that comes to over all of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ComparisonReport {
+    /// One entry a table.
+    pub tasks: Vec<TaskSection>,
+    /// One entry a model, in the order asked for.
+    pub overall: Vec<OverallSection>,
+    /// The seed of splits and models.
+    pub seed: u64,
+    /// The versions that made the results.
+    pub versions: BTreeMap<String, String>,
+}
+
+/// The models on one table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskSection {
+    /// The file's name without its ending.
+    pub name: String,
+    /// The tracks.
+    pub n: usize,
+    /// The number of classes.
+    pub n_classes: usize,
+    /// One entry a model, in the order asked for.
+    pub models: Vec<TaskModelSection>,
+}
+
+/// One model on one table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskModelSection {
+    /// The model.
+    pub name: String,
+    /// Its scores on each split.
+    pub splits: Vec<SplitScores>,
+    /// The corrected resampled 95 % interval of the mean over the splits, for `roc_auc`, `log_loss`,
+    /// `calibration_error` and `accuracy`; `null` where it has no value.
+    #[serde(default)]
+    pub intervals: BTreeMap<String, Option<Interval>>,
+    /// What went badly on any of the splits.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+}
+
+/// One model on one split.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SplitScores {
+    /// The scores on the test part.
+    pub metrics: MetricsSection,
+    /// Seconds of preprocessing and fitting.
+    pub fit_seconds: f64,
+    /// Seconds of predicting the test part.
+    pub predict_seconds: f64,
+}
+
+/// One model over all tables.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OverallSection {
+    /// The model.
+    pub name: String,
+    /// Means over the tables of the means over the splits; undefined where one of them is.
+    pub metrics: MetricsSection,
+    /// Mean seconds of a fit.
+    pub fit_seconds: f64,
+    /// Against each of the other models, by mean score on each table.
+    pub against: Vec<PairedSection>,
+}
+
+/// One model against another over all tables.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PairedSection {
+    /// The other model.
+    pub against: String,
+    /// The score: `roc_auc` (more is better) or `log_loss` (less is better).
+    pub metric: String,
+    /// The mean difference, this model less the other.
+    pub difference: f64,
+    /// The tables on which this model does better.
+    pub n_better: usize,
+    /// The tables on which both have a score.
+    pub n_tasks: usize,
+    /// The two-sided p-value of the signed-rank test over the tables.
+    pub p_value: Option<f64>,
+}
+
+/// The scores that the tables of text show, each with the words above its column.
+const SHOWN: [(&str, &str); 4] = [
+    ("roc_auc", "ROC AUC"),
+    ("log_loss", "log loss"),
+    ("calibration_error", "calibration error"),
+    ("accuracy", "accuracy"),
+];
+
+impl TaskModelSection {
+    /// The means over the splits.
+    #[must_use]
+    pub fn mean(&self) -> MetricsSection {
+        let each: Vec<MetricsSection> = self.splits.iter().map(|split| split.metrics).collect();
+        MetricsSection::mean(&each)
+    }
+
+    /// The mean seconds of a fit.
+    #[must_use]
+    pub fn fit_seconds(&self) -> f64 {
+        self.splits.iter().map(|split| split.fit_seconds).sum::<f64>() / self.splits.len().max(1) as f64
+    }
+}
+
+/// The comparison for the terminal: ROC AUC by table and model, then the means, then the paired tests.
+#[must_use]
+pub fn comparison_text(report: &ComparisonReport) -> String {
+    let mut by_task = Table::new();
+    let names = report.overall.iter().map(|model| model.name.clone());
+    let header = ["ROC AUC".to_owned(), "n".to_owned()];
+    by_task
+        .load_style(STYLE)
+        .set_header(header.into_iter().chain(names));
+    for task in &report.tasks {
+        let start = [task.name.clone(), task.n.to_string()];
+        let scores = task.models.iter().map(|model| {
+            let interval = model.intervals.get("roc_auc").copied().flatten();
+            interval.map_or_else(
+                || number(model.mean().roc_auc, 3),
+                |Interval { lower, upper, .. }| {
+                    format!("{} [{lower:.3}, {upper:.3}]", number(model.mean().roc_auc, 3))
+                },
+            )
+        });
+        by_task.add_row(start.into_iter().chain(scores));
+    }
+    let mut overall = Table::new();
+    let shown = SHOWN.iter().map(|(_, words)| (*words).to_owned());
+    let header = std::iter::once("mean over tables".to_owned()).chain(shown);
+    overall
+        .load_style(STYLE)
+        .set_header(header.chain(["fit s".to_owned()]));
+    for model in &report.overall {
+        let scores = SHOWN.iter().map(|(name, _)| number(model.metrics.get(name), 4));
+        let row = std::iter::once(model.name.clone()).chain(scores);
+        overall.add_row(row.chain([format!("{:.3}", model.fit_seconds)]));
+    }
+    for table in [&mut by_task, &mut overall] {
+        for column in table.column_iter_mut().skip(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let mut text = format!("{by_task}\n\n{overall}\n");
+    let pairs: Vec<String> = sentences(report);
+    if !pairs.is_empty() {
+        let _ = write!(text, "\n{}\n", pairs.join("\n"));
+    }
+    for (task, model) in warned(report) {
+        let _ = writeln!(
+            text,
+            "note on {} ({}): {}",
+            model.name, task.name, model.warnings[0]
+        );
+    }
+    text
+}
+
+/// The comparison as Markdown, all four scores by table and model.
+#[must_use]
+pub fn comparison_markdown(report: &ComparisonReport) -> String {
+    let mut text = String::from("| table | n | model |");
+    let header = |text: &mut String| {
+        for (_, words) in SHOWN {
+            let _ = write!(text, " {words} |");
+        }
+        text.push_str(" fit s |\n");
+    };
+    header(&mut text);
+    text.push_str("|---|---|---|---|---|---|---|---|\n");
+    let scores = |text: &mut String, metrics: MetricsSection, seconds: f64| {
+        for (name, _) in SHOWN {
+            let _ = write!(text, " {} |", number(metrics.get(name), 4));
+        }
+        let _ = writeln!(text, " {seconds:.3} |");
+    };
+    for task in &report.tasks {
+        for model in &task.models {
+            let _ = write!(text, "| {} | {} | {} |", escaped(&task.name), task.n, model.name);
+            scores(&mut text, model.mean(), model.fit_seconds());
+        }
+    }
+    for model in &report.overall {
+        let _ = write!(text, "| **mean** | | **{}** |", model.name);
+        scores(&mut text, model.metrics, model.fit_seconds);
+    }
+    let pairs = sentences(report);
+    if !pairs.is_empty() {
+        let _ = write!(text, "\n- {}\n", pairs.join("\n- "));
+    }
+    text
+}
+
+fn number(value: Option<f64>, digits: usize) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
+/// One sentence a pair of models; each pair once, in the order of the models.
+fn sentences(report: &ComparisonReport) -> Vec<String> {
+    let position = |name: &str| report.overall.iter().position(|model| model.name == name);
+    let mut sentences = Vec::new();
+    for (index, model) in report.overall.iter().enumerate() {
+        for pair in model
+            .against
+            .iter()
+            .filter(|pair| position(&pair.against) < Some(index))
+        {
+            let metric = if pair.metric == "roc_auc" {
+                "ROC AUC"
+            } else {
+                "log loss"
+            };
+            let p = match pair.p_value {
+                None => "no test".to_owned(),
+                Some(p) if p < 0.001 => "p < 0.001".to_owned(),
+                Some(p) => format!("p = {p:.3}"),
+            };
+            sentences.push(format!(
+                "{} against {}: {metric} {:+.4} on average, better on {} of {} tables ({p}).",
+                model.name, pair.against, pair.difference, pair.n_better, pair.n_tasks
+            ));
+        }
+    }
+    sentences
+}
+
+fn warned(report: &ComparisonReport) -> impl Iterator<Item = (&TaskSection, &TaskModelSection)> {
+    let all = report
+        .tasks
+        .iter()
+        .flat_map(|task| task.models.iter().map(move |model| (task, model)));
+    all.filter(|(_, model)| !model.warnings.is_empty())
+}
