@@ -92,7 +92,7 @@ impl Api {
 
 /// The object in `body`. One that ends too early counts as a broken connection, since not every server says how
 /// long its reply is.
-fn parse(body: &str, what: &str) -> Result<Value> {
+pub(crate) fn parse(body: &str, what: &str) -> Result<Value> {
     let what = what.to_owned();
     match serde_json::from_str(body) {
         Ok(value @ Value::Object(_)) => Ok(value),

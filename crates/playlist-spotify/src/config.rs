@@ -254,7 +254,7 @@ fn folder(
 }
 
 /// Whether `url` is `http://` to this machine itself.
-fn is_loopback(url: &str) -> bool {
+pub(crate) fn is_loopback(url: &str) -> bool {
     let Some(rest) = url.strip_prefix("http://") else {
         return false;
     };

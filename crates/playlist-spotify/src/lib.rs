@@ -3,6 +3,7 @@
 mod api;
 mod config;
 mod error;
+pub mod features;
 mod files;
 mod http;
 mod library;

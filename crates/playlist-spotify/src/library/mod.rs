@@ -166,7 +166,7 @@ impl Library {
             let query = [("limit", LIMIT.to_string()), ("offset", offset.to_string())];
             let query = query.each_ref().map(|(name, value)| (*name, value.as_str()));
             let reply = self.get("me/playlists", &query, on_event)?;
-            let page = Page::read(&reply, offset, LIMIT);
+            let page = Page::read(&reply, offset, LIMIT)?;
             for (position, entry) in (offset..).zip(page.entries) {
                 match PlaylistInfo::read(entry, me.as_deref()) {
                     // A list that changes between two pages shows an entry twice.

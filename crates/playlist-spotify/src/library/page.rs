@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::{Error, Result};
+
 /// The entries of a page and where the next one begins.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Page<'a> {
@@ -17,8 +19,14 @@ impl<'a> Page<'a> {
     ///
     /// The next page begins a whole limit further however many entries came: Spotify leaves out and nulls entries,
     /// and counting them drifts. A server that grants less than was asked for says so in `limit`.
-    pub(crate) fn read(reply: &'a Value, offset: u64, limit: u64) -> Self {
-        let entries = reply["items"].as_array().map_or(&[][..], Vec::as_slice);
+    ///
+    /// # Errors
+    /// [`Error::BadReply`] for one without `items`: taking it for an empty list would lose the list.
+    pub(crate) fn read(reply: &'a Value, offset: u64, limit: u64) -> Result<Self> {
+        let entries = reply["items"].as_array().ok_or_else(|| Error::BadReply {
+            what: format!("the page from {offset} on"),
+            reason: "expected a list `items`, found none".to_owned(),
+        })?;
         let total = reply["total"].as_u64();
         let granted = reply["limit"].as_u64().filter(|granted| *granted > 0);
         let step = granted.map_or(limit, |granted| granted.min(limit));
@@ -29,11 +37,11 @@ impl<'a> Page<'a> {
             // Without a total an empty page is the only end that is certain.
             (false, None) => !entries.is_empty(),
         };
-        Self {
+        Ok(Self {
             entries,
             total,
             next_offset: more.then_some(next),
-        }
+        })
     }
 
     /// A text that differs when the list does: how many entries there are, and which are on this page.
@@ -84,7 +92,7 @@ mod tests {
     use super::*;
 
     fn next(reply: &Value) -> Option<u64> {
-        Page::read(reply, 100, 50).next_offset
+        Page::read(reply, 100, 50).unwrap().next_offset
     }
 
     #[test]
@@ -105,9 +113,11 @@ mod tests {
         assert_eq!(next(&json!({"items": [1], "next": "u", "total": 150})), None);
         assert_eq!(next(&json!({"items": [1]})), None);
         assert_eq!(next(&json!({"items": [], "next": "u"})), None);
-        assert_eq!(next(&json!({})), None);
+        for nothing in [json!({}), json!({"items": null}), json!({"items": {}})] {
+            assert!(matches!(Page::read(&nothing, 0, 50), Err(Error::BadReply { .. })));
+        }
         let far = json!({"items": [1], "next": "u", "total": u64::MAX});
-        assert_eq!(Page::read(&far, u64::MAX, 50).next_offset, None);
+        assert_eq!(Page::read(&far, u64::MAX, 50).unwrap().next_offset, None);
     }
 
     #[test]
@@ -129,7 +139,7 @@ mod tests {
 
     #[test]
     fn the_fingerprint_sees_what_changed() {
-        let print = |reply: &Value| Page::read(reply, 0, 50).fingerprint();
+        let print = |reply: &Value| Page::read(reply, 0, 50).unwrap().fingerprint();
         let one = json!({"items": [{"added_at": "a", "track": {"id": "x"}}], "total": 2});
         let other = json!({"items": [{"added_at": "b", "track": {"id": "x"}}], "total": 2});
         let longer = json!({"items": [{"added_at": "a", "track": {"id": "x"}}], "total": 3});

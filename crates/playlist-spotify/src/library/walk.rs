@@ -216,7 +216,7 @@ impl Walk<'_> {
     /// The page from `offset` on, and the fingerprint of what it shows.
     fn fetch(&mut self, offset: u64) -> Result<(KeptPage, String)> {
         let reply = self.get_page(&self.plan.path.clone(), offset)?;
-        let page = Page::read(&reply, offset, LIMIT);
+        let page = Page::read(&reply, offset, LIMIT)?;
         let mut kept = KeptPage {
             stamp: String::new(),
             offset,
@@ -259,14 +259,14 @@ impl Walk<'_> {
         };
         let (title, added_at) = (text(album, "name"), text(entry, "added_at"));
         let part = ["tracks", "items"].into_iter().map(|name| &album[name]);
-        let mut part = part.into_iter().find(|part| part.is_object()).cloned();
+        let mut part = part.into_iter().find(|part| part["items"].is_array()).cloned();
         let mut offset = 0;
         loop {
             let reply = match part.take() {
                 Some(reply) => reply,
                 None => self.get_page(&format!("albums/{id}/tracks"), offset)?,
             };
-            let page = Page::read(&reply, offset, LIMIT);
+            let page = Page::read(&reply, offset, LIMIT)?;
             for track in page.entries {
                 let mut entry = bare(track, title.as_deref());
                 if let Entry::Track(track) = &mut entry {
