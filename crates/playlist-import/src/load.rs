@@ -145,7 +145,10 @@ pub(crate) fn sniff(file: &str, start: &[u8]) -> Result<Kind> {
         return Ok(Kind::Text);
     }
     let text = start.strip_prefix(BOM).unwrap_or(start);
-    if text[..text.len().min(512)].contains(&0) {
+    // Below the header a zero byte may be part of somebody's title.
+    let header = &text[..text.len().min(512)];
+    let header = &header[..memchr::memchr(b'\n', header).unwrap_or(header.len())];
+    if header.contains(&0) {
         return unsupported("no text", "if it is text in UTF-16 or UTF-32, save it as UTF-8");
     }
     match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
@@ -181,5 +184,55 @@ pub(crate) fn decoded(bytes: &[u8]) -> Cow<'_, [u8]> {
         units(u16::from_be_bytes)
     } else {
         Cow::Borrowed(bytes.strip_prefix(BOM).unwrap_or(bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn budget() -> ByteBudget {
+        ByteBudget { total_left: 1 << 31 }
+    }
+
+    #[test]
+    fn an_endless_line_is_not_read_to_its_end() {
+        struct Counting<R>(R, u64);
+        impl<R: Read> Read for Counting<R> {
+            fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+                let n = self.0.read(buffer)?;
+                self.1 += n as u64;
+                Ok(n)
+            }
+        }
+        let mut endless = Counting(std::io::repeat(b'y').take(2 << 30), 0);
+        let options = ImportOptions::default();
+        let error = load("x", &mut endless, &options, &mut budget(), false).err();
+        assert!(
+            matches!(error, Some(Error::LineTooLong { line: 1, .. })),
+            "{error:?}"
+        );
+        assert!(endless.1 < (1 << 20) + 2 * CHUNK, "{} bytes were read", endless.1);
+    }
+
+    #[test]
+    fn a_line_of_the_limit_passes_in_any_chunks() {
+        let options = ImportOptions::default().with_max_line_bytes(100_000);
+        let text = format!("a\n{}\r\nb", "x".repeat(100_000));
+        let loaded = load("x", text.as_bytes(), &options, &mut budget(), false).unwrap();
+        assert_eq!((loaded.kind, loaded.bytes.len()), (Kind::Text, text.len()));
+        let long = format!("a\n{}\r\nb", "x".repeat(100_009));
+        let error = load("x", long.as_bytes(), &options, &mut budget(), false).err();
+        assert!(
+            matches!(error, Some(Error::LineTooLong { line: 2, .. })),
+            "{error:?}"
+        );
+    }
+
+    #[test]
+    fn utf16_is_decoded_and_half_characters_are_replaced() {
+        assert_eq!(&*decoded(b"\xFF\xFEa\0\0\xD8b\0c"), "a\u{FFFD}b".as_bytes());
+        assert_eq!(&*decoded(b"\xFE\xFF\0a"), b"a");
+        assert_eq!(&*decoded(b"\xEF\xBB\xBFa"), b"a");
     }
 }

@@ -233,21 +233,24 @@ fn replies_that_list_tracks_are_read_in_both_shapes() {
             .playlists
             .remove(0)
     };
-    for (name, n_tracks, n_local, n_episodes) in [
+    for (name, n_tracks, n_episodes, n_bad_rows) in [
         (
             "spotify-web-api-java-MIT/GetUsersSavedTracksRequest.json",
-            2,
+            1,
             0,
             0,
         ),
-        ("zmb3-Apache2/playlist_items_episodes_and_tracks.json", 2, 0, 2),
+        ("spotify-web-api-java-MIT/GetPlaylistsItemsRequest.json", 1, 0, 1),
+        ("zmb3-Apache2/playlist_items_episodes_and_tracks.json", 2, 2, 0),
+        ("joostlek-MIT/playlist_1.json", 1, 0, 0),
+        ("joostlek-MIT/playlist_items.json", 1, 0, 0),
     ] {
         let found = read(name);
         assert_eq!(found.format, ExportFormat::SpotifyReply);
         let report = &found.report;
         assert_eq!(
-            (report.n_tracks, report.n_local, report.n_episodes),
-            (n_tracks, n_local, n_episodes),
+            (report.n_tracks, report.n_episodes, report.n_bad_rows),
+            (n_tracks, n_episodes, n_bad_rows),
             "{name}: {found}"
         );
     }
