@@ -69,29 +69,25 @@ fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
 
 /// Refuses to begin what could not be written in the end.
 fn check_outputs(cli: &Cli) -> Result<(), Box<dyn Error>> {
-    let in_out = cli.output.out.iter().map(|folder| folder.join("report.json"));
-    for path in cli
-        .save
-        .iter()
-        .chain(&cli.output.predictions)
-        .cloned()
-        .chain(in_out)
-    {
-        if !cli.output.overwrite && path.try_exists()? {
-            return Err(common::exists_already(&path));
-        }
+    let mut targets: Vec<PathBuf> = cli.save.iter().chain(&cli.output.predictions).cloned().collect();
+    if let Some(folder) = &cli.output.out {
+        std::fs::create_dir_all(folder)
+            .map_err(|error| format!("the folder `{}` could not be made: {error}", folder.display()))?;
+        targets.extend(["report.json", "predictions.csv"].map(|name| folder.join(name)));
+        let models = if cli.load.is_some() {
+            &[][..]
+        } else {
+            &cli.model.model
+        };
+        targets.extend(
+            models
+                .iter()
+                .map(|model| folder.join(format!("{model}.safetensors"))),
+        );
+        let networks = models.iter().filter(|model| model.has_history());
+        targets.extend(networks.map(|model| folder.join(format!("{model}-history.json"))));
     }
-    for path in cli.save.iter().chain(&cli.output.predictions) {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-            let (path, folder) = (path.display(), folder.display());
-            return Err(format!(
-                "`{path}` could not be written: there is no folder `{folder}`; make it first"
-            )
-            .into());
-        }
-    }
-    Ok(())
+    common::check_targets(&targets, cli.output.overwriting())
 }
 
 fn write_outputs(cli: &Cli, experiment: &Experiment, outcome: &Outcome) -> Result<(), Box<dyn Error>> {
@@ -103,10 +99,6 @@ fn write_outputs(cli: &Cli, experiment: &Experiment, outcome: &Outcome) -> Resul
     }
     let folder = cli.output.out.as_deref();
     let in_folder = folder.map(|folder| folder.join("predictions.csv"));
-    if let Some(folder) = folder {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| format!("`{}` could not be made: {error}", folder.display()))?;
-    }
     for path in cli.output.predictions.iter().chain(&in_folder) {
         write_predictions(path, experiment, outcome, overwrite)?;
         say(path);

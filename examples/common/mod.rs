@@ -2,12 +2,16 @@
 
 #![allow(dead_code, reason = "each example uses its part of this")]
 
+pub mod fetch;
+
 use std::error::Error;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
+use indicatif::ProgressBar;
 use playlist_classifier::core::{AudioFeature, Overwrite};
 use playlist_classifier::dataset::{Balance, GroupBy};
 use playlist_classifier::metrics::ThresholdRule;
@@ -18,12 +22,13 @@ use playlist_classifier::{ExperimentConfig, FitSettings, ModelName, Source, Spli
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Tracks (default: the shipped two listeners)")]
 pub struct DataArgs {
-    /// Tracks on the playlist (CSV, Parquet or JSON lines)
+    /// Tracks on the playlist: a table, an export, a folder or zip of them; FILE#NAME for one playlist of many;
+    /// may be given again
     #[arg(long, value_name = "FILE", requires = "negative", conflicts_with = "table")]
-    pub positive: Option<PathBuf>,
-    /// Other tracks
+    pub positive: Vec<PathBuf>,
+    /// Other tracks, likewise
     #[arg(long, value_name = "FILE", requires = "positive")]
-    pub negative: Option<PathBuf>,
+    pub negative: Vec<PathBuf>,
     /// One file with a column of labels
     #[arg(long, value_name = "FILE")]
     pub table: Option<PathBuf>,
@@ -49,9 +54,10 @@ pub struct DataArgs {
 #[command(next_help_heading = "Split")]
 pub struct SplitArgs {
     /// Share of the tracks to test on
-    #[arg(long, value_name = "SHARE", default_value_t = 1.0 / 3.0, conflicts_with = "split_column")]
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0 / 3.0, value_parser = share,
+          conflicts_with = "split_column")]
     pub test_size: f64,
-    /// Column that says train or test
+    /// Column that says train, valid (not used) or test
     #[arg(long, value_name = "COLUMN")]
     pub split_column: Option<String>,
     /// What is kept in one part: track, artist
@@ -79,7 +85,7 @@ pub struct ModelArgs {
     #[arg(long, value_name = "NAME,...", value_delimiter = ',', default_values_t = ModelName::ALL)]
     pub model: Vec<ModelName>,
     /// Where a probability turns into a yes: a number, midpoint, best-f1, youden, prior
-    #[arg(long, value_name = "RULE", default_value = "0.5")]
+    #[arg(long, value_name = "RULE", default_value = "0.5", value_parser = threshold)]
     pub threshold: ThresholdRule,
     #[command(flatten)]
     pub fit: FitArgs,
@@ -90,13 +96,13 @@ pub struct ModelArgs {
 #[command(next_help_heading = "Models")]
 pub struct FitArgs {
     /// Passes over the training part
-    #[arg(long, value_name = "N", default_value_t = 30)]
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = at_least_one)]
     pub epochs: usize,
     /// Rows in a step
-    #[arg(long, value_name = "N", default_value_t = 50)]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = at_least_one)]
     pub batch_size: usize,
     /// Length of a step
-    #[arg(long, value_name = "RATE", default_value_t = 1e-3)]
+    #[arg(long, value_name = "RATE", default_value_t = 1e-3, value_parser = rate)]
     pub learning_rate: f64,
     /// Where networks run: flex, ndarray, wgpu (needs --features wgpu)
     #[arg(long, value_name = "NAME", default_value_t = Backend::default())]
@@ -165,18 +171,18 @@ impl OutputArgs {
 impl DataArgs {
     /// The files named, or the shipped table.
     pub fn source(&self) -> Source {
-        match (&self.positive, &self.negative, &self.table) {
-            (Some(positive), Some(negative), _) => Source::Pair {
-                positive: positive.clone(),
-                negative: negative.clone(),
-            },
-            (_, _, Some(path)) => Source::Table {
+        match &self.table {
+            Some(path) => Source::Table {
                 path: path.clone(),
                 label: self.label.clone(),
             },
-            _ => Source::Table {
+            None if self.positive.is_empty() => Source::Table {
                 path: shipped_table(),
                 label: None,
+            },
+            None => Source::Pair {
+                positive: self.positive.clone(),
+                negative: self.negative.clone(),
             },
         }
     }
@@ -201,7 +207,8 @@ pub fn experiment_config(
     stop: StopSignal,
 ) -> ExperimentConfig {
     let balance = match data.balance {
-        Balance::Downsample { .. } => Balance::Downsample { seed: split.seed },
+        // `downsample` without a seed of its own goes by the seed of everything.
+        Balance::Downsample { seed: 0 } => Balance::Downsample { seed: split.seed },
         other => other,
     };
     ExperimentConfig {
@@ -219,6 +226,76 @@ pub fn experiment_config(
             ..model.fit.settings(stop)
         },
     }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let value: f64 = text
+        .parse()
+        .map_err(|_| "expected a number between 0 and 1".to_owned())?;
+    if value > 0.0 && value < 1.0 {
+        Ok(value)
+    } else {
+        Err("expected a number between 0 and 1".to_owned())
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| "expected a number above 0".to_owned())?;
+    if value > 0.0 && value.is_finite() {
+        Ok(value)
+    } else {
+        Err("expected a number above 0".to_owned())
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    let value = text.parse().ok().filter(|value: &usize| *value > 0);
+    value.ok_or_else(|| "expected a whole number from 1 on".to_owned())
+}
+
+fn threshold(text: &str) -> Result<ThresholdRule, String> {
+    match text.parse().map_err(|error| format!("{error}"))? {
+        ThresholdRule::Fixed(value) if !(0.0..=1.0).contains(&value) => {
+            Err("expected a probability from 0 to 1".to_owned())
+        }
+        rule => Ok(rule),
+    }
+}
+
+/// Checks, before any work, that the files in `targets` can be written in the end: none is named twice, none is there
+/// already unless it may be replaced, and each folder takes files.
+pub fn check_targets(targets: &[PathBuf], overwrite: Overwrite) -> Result<(), Box<dyn Error>> {
+    for (index, path) in targets.iter().enumerate() {
+        if targets[..index].contains(path) {
+            return Err(format!(
+                "`{}` is to hold two results: give each a name of its own",
+                path.display()
+            )
+            .into());
+        }
+        let not_written = |why: &str| format!("`{}` could not be written: {why}", path.display());
+        if path.is_dir() {
+            return Err(not_written("it is a folder").into());
+        }
+        if overwrite == Overwrite::Refuse && path.exists() {
+            return Err(exists_already(path));
+        }
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        if !folder.is_dir() {
+            return Err(not_written(&format!(
+                "there is no folder `{}`; make it first",
+                folder.display()
+            ))
+            .into());
+        }
+        if let Err(error) = tempfile::tempfile_in(folder) {
+            return Err(not_written(&format!("the folder takes no files ({})", error.kind())).into());
+        }
+    }
+    Ok(())
 }
 
 /// Prints `text` on standard output; a reader that closes early, such as `head`, is no error.
@@ -242,14 +319,32 @@ pub fn exists_already(path: &Path) -> Box<dyn Error> {
 pub fn stop_on_ctrl_c() -> Result<StopSignal, Box<dyn Error>> {
     let stop = StopSignal::default();
     let asked = stop.clone();
+    on_ctrl_c(move || asked.request())?;
+    Ok(stop)
+}
+
+/// Calls `stop` on the first Ctrl-C; a second one ends the program at once.
+pub fn on_ctrl_c(stop: impl Fn() + Send + 'static) -> Result<(), Box<dyn Error>> {
+    let mut asked = false;
     ctrlc::set_handler(move || {
-        if asked.is_requested() {
+        if asked {
             std::process::exit(130);
         }
-        eprintln!("stopping after this epoch; Ctrl-C again ends at once");
-        asked.request();
+        asked = true;
+        eprintln!("stopping after the step at hand; Ctrl-C again ends at once");
+        stop();
     })?;
-    Ok(stop)
+    Ok(())
+}
+
+/// A line on a terminal that shows what goes on; hidden where standard error is none.
+pub fn spinner() -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new_spinner();
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
 }
 
 /// Runs `main`, prints an error with its causes on standard error and turns it into exit code 1.

@@ -15,6 +15,50 @@ pub enum Error {
     /// A table could not be read, cleaned or split.
     #[error(transparent)]
     Dataset(#[from] playlist_dataset::Error),
+    /// A file of tracks could not be read or written.
+    #[error(transparent)]
+    Import(#[from] playlist_import::Error),
+    /// Spotify, or a service for audio features, could not be used.
+    #[error(transparent)]
+    Spotify(#[from] playlist_spotify::Error),
+    /// The file that keeps answers of services could not be used.
+    #[error(transparent)]
+    Cache(#[from] playlist_spotify::features::CacheError),
+    /// None of the tracks has audio features.
+    #[error(
+        "`{path}` has no audio features for any of its {n_tracks} tracks: look them up first with `cargo run --release --example fetch_playlists -- --from FILE --features reccobeats` (ids leave this machine) or `--features catalogue=FILE`"
+    )]
+    NoAudioFeatures {
+        /// The file or files.
+        path: String,
+        /// The tracks in them.
+        n_tracks: usize,
+    },
+    /// A file has no playlist of the name asked for.
+    #[error("`{path}` has no playlist `{name}`: found {}", some_of(found))]
+    NoSuchPlaylist {
+        /// The file.
+        path: String,
+        /// The name as given.
+        name: String,
+        /// The names of its playlists.
+        found: Vec<String>,
+    },
+    /// A text that is no place to look features up.
+    #[error("`{text}` is no source of features: expected `reccobeats`, `spotify` or `catalogue=FILE`")]
+    UnknownLookup {
+        /// The text as given.
+        text: String,
+    },
+    /// A folder could not be made.
+    #[error("the folder `{}` could not be made", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// The logistic model failed.
     #[error(transparent)]
     Logistic(#[from] playlist_logistic::Error),
@@ -62,4 +106,29 @@ pub enum Error {
         #[source]
         source: csv::Error,
     },
+}
+
+/// Names for a message, each in backticks; of many only the first.
+fn some_of(names: &[String]) -> String {
+    const MOST: usize = 8;
+    let mut shown: Vec<String> = names.iter().take(MOST).map(|name| format!("`{name}`")).collect();
+    if names.len() > MOST {
+        shown.push(format!("{} more", names.len() - MOST));
+    }
+    if shown.is_empty() {
+        "none".to_owned()
+    } else {
+        shown.join(", ")
+    }
+}
+
+/// An error and its causes in one line.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
 }

@@ -1,24 +1,27 @@
 //! What is compared on which tracks: reads, cleans, balances and labels tables.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use playlist_core::{AudioFeature, FeatureMatrix, Labels};
 use playlist_dataset::{Balance, CleanConfig, GroupBy, ReadOptions, TrackTable, read_table, select_features};
 use playlist_metrics::ThresholdRule;
 use playlist_report::{ClassCount, DatasetSection, DroppedCount, SourceSection};
 
-use crate::Result;
+use crate::collect::{Collected, collect};
 use crate::model::{FitSettings, ModelName};
+use crate::{Result, telltale};
 
 /// Where labelled tracks come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// One file of tracks on the playlist, one of others. The labels are the files' names.
+    /// Files of tracks on the playlist and files of others, of any kind that [`playlist_import::import`] reads:
+    /// exports, folders and archives of them, tables. `PATH#NAME` takes one playlist of a file of many. The labels
+    /// are the names of the first file of each side.
     Pair {
         /// Tracks on the playlist: the positive class.
-        positive: PathBuf,
+        positive: Vec<PathBuf>,
         /// Other tracks.
-        negative: PathBuf,
+        negative: Vec<PathBuf>,
     },
     /// One table with a column of labels.
     Table {
@@ -121,24 +124,58 @@ impl Experiment {
                     Some(label) => options.with_label_column(label),
                     None => options,
                 };
-                Self::prepare(vec![read_table(path, &options)?], config)
+                // A column that says the class must not be learnt from.
+                let told: Option<AudioFeature> = label.as_ref().and_then(|label| label.parse().ok());
+                let mut config = config;
+                config.drop.extend(told);
+                let mut experiment = Self::prepare(vec![read_table(path, &options)?], config)?;
+                if let Some(feature) = told {
+                    experiment
+                        .dataset
+                        .notes
+                        .push(format!("`{feature}` is the label, so it is no feature"));
+                }
+                Ok(experiment)
             }
-            Source::Pair { positive, negative } => {
-                let (yes, no) = class_names(positive, negative);
-                let config = ExperimentConfig {
-                    positive_class: Some(yes.clone()),
-                    ..config
-                };
-                let tables = vec![
-                    read_table(positive, &options)?.with_label(&yes),
-                    read_table(negative, &options)?.with_label(&no),
-                ];
-                Self::prepare(tables, config)
-            }
+            Source::Pair { positive, negative } => Self::read_pair(positive, negative, &options, config),
         }
     }
 
+    fn read_pair(
+        positive: &[PathBuf],
+        negative: &[PathBuf],
+        options: &ReadOptions,
+        config: ExperimentConfig,
+    ) -> Result<Self> {
+        let (yes, no) = class_names(positive, negative);
+        let config = ExperimentConfig {
+            positive_class: Some(yes.clone()),
+            ..config
+        };
+        let side = |paths: &[PathBuf], label: &str| -> Result<Collected> {
+            let mut side = match (&config.split, paths) {
+                // A column of parts is something that only plain tables have.
+                (SplitMethod::Column(_), [path]) => Collected::from(read_table(path, options)?),
+                _ => collect(paths)?,
+            };
+            side.table = side.table.with_label(label);
+            Ok(side)
+        };
+        let (positive, negative) = (side(positive, &yes)?, side(negative, &no)?);
+        let n_rows = positive.n_rows + negative.n_rows;
+        let mut experiment = Self::prepare(vec![positive.table, negative.table], config)?;
+        experiment.dataset.rows_read = n_rows;
+        experiment.dataset.sources = [positive.sources, negative.sources].concat();
+        for entry in [positive.dropped, negative.dropped].concat().into_iter().rev() {
+            experiment.dataset.dropped.insert(0, entry);
+        }
+        Ok(experiment)
+    }
+
     /// Cleans, balances and labels `tables`.
+    ///
+    /// A feature that is known for no track of one class and for some of another is left out, and said so: whether it
+    /// is there would give the class away.
     ///
     /// # Errors
     /// Those of cleaning, labelling and feature selection.
@@ -147,11 +184,19 @@ impl Experiment {
         let (table, cleaned) = CleanConfig::default().clean(&TrackTable::concat(tables)?)?;
         let (table, balanced) = config.balance.apply(&table)?;
         let labels = table.labelled(config.positive_class.as_deref())?;
-        let features = select_features(
-            &table.available_features(),
-            config.features.as_deref(),
-            &config.drop,
-        )?;
+        let mut known = table.known_features();
+        let asked = config.features.as_deref().unwrap_or_default();
+        let (telltale, mut notes) = telltale::find(&table, &labels, &known, asked)?;
+        known.retain(|feature| !telltale.contains(feature));
+        // What is not there cannot be used, so leaving it out is no mistake.
+        let drop: Vec<AudioFeature> = config
+            .drop
+            .iter()
+            .copied()
+            .filter(|f| known.contains(f))
+            .collect();
+        let features = select_features(&known, config.features.as_deref(), &drop)?;
+        notes.extend(telltale::absent(&features, &telltale, &config));
         let x = table.features(&features)?;
         let dropped = [
             ("no label", cleaned.n_without_label),
@@ -182,6 +227,7 @@ impl Experiment {
             positive_class: (labels.n_classes() == 2).then(|| labels.class_names()[1].clone()),
             features: features.iter().map(ToString::to_string).collect(),
             missing: missing.filter(|(_, count)| *count > 0).collect(),
+            notes,
             fingerprint: table.fingerprint(),
         };
         Ok(Self {
@@ -207,16 +253,24 @@ impl Experiment {
     }
 }
 
-/// The names of the two classes: the files' names without ending, with the roles where these are equal.
-fn class_names(positive: &Path, negative: &Path) -> (String, String) {
-    let stem = |path: &Path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+/// The names of the two classes: those of the first files without ending, with the roles where these are equal.
+fn class_names(positive: &[PathBuf], negative: &[PathBuf]) -> (String, String) {
+    let stem = |paths: &[PathBuf]| {
+        let path = paths.first()?;
+        // Of `PATH#NAME` the name of the playlist.
+        let text = path.to_string_lossy();
+        match text.rsplit_once('#').filter(|_| !path.exists()) {
+            Some((_, name)) => Some(name.to_owned()),
+            None => path.file_stem().map(|stem| stem.to_string_lossy().into_owned()),
+        }
+    };
     match (stem(positive), stem(negative)) {
         (Some(yes), Some(no)) if yes != no => (yes, no),
         _ => ("positive".to_owned(), "negative".to_owned()),
     }
 }
 
-fn source_section(table: &TrackTable) -> SourceSection {
+pub(crate) fn source_section(table: &TrackTable) -> SourceSection {
     let report = table.report();
     SourceSection {
         file: report.file.clone(),

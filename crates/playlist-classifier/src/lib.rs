@@ -1,13 +1,16 @@
 #![doc = include_str!("../README.md")]
 
+mod collect;
 mod comparison;
 mod error;
 mod evaluate;
 mod experiment;
+mod fetch;
 mod model;
 mod predictions;
 mod run;
 mod saved;
+mod telltale;
 mod unseen;
 
 use std::collections::BTreeMap;
@@ -15,6 +18,7 @@ use std::collections::BTreeMap;
 pub use comparison::compare_models;
 pub use error::{Error, Result};
 pub use experiment::{Experiment, ExperimentConfig, Source, SplitMethod};
+pub use fetch::{FeatureLookup, FileStatus, PlaylistFile, feature_chain, write_playlists};
 pub use model::{AnyClassifier, AnyPipeline, FitSettings, ModelName};
 pub use predictions::write_predictions;
 pub use run::Outcome;

@@ -47,6 +47,12 @@ impl ModelName {
         }
     }
 
+    /// Whether fitting leaves a history of losses behind.
+    #[must_use]
+    pub const fn has_history(self) -> bool {
+        matches!(self, Self::Paper)
+    }
+
     /// How the model gets its features.
     pub(crate) fn preprocessing(self, features: &[AudioFeature]) -> PreprocessorConfig {
         let config = match self {

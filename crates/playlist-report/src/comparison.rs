@@ -216,7 +216,13 @@ fn escaped(text: &str) -> String {
 fn sentences(report: &ComparisonReport) -> Vec<String> {
     let position = |name: &str| report.overall.iter().position(|model| model.name == name);
     let mut sentences = Vec::new();
-    for (index, model) in report.overall.iter().enumerate() {
+    // One table is no sample of tables.
+    let models = report
+        .overall
+        .iter()
+        .enumerate()
+        .filter(|_| report.tasks.len() > 1);
+    for (index, model) in models {
         for pair in model
             .against
             .iter()

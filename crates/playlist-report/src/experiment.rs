@@ -41,6 +41,8 @@ pub struct DatasetSection {
     pub features: Vec<String>,
     /// Missing values among the tracks that remain, by feature; features without any are left out.
     pub missing: BTreeMap<String, usize>,
+    /// What a reader should know about the tracks and features, a sentence each.
+    pub notes: Vec<String>,
     /// A hash of ids, labels and features of the tracks that remain.
     pub fingerprint: String,
 }

@@ -53,6 +53,7 @@ pub fn dataset_text(dataset: &DatasetSection, split: &SplitSection) -> String {
             missing.join(", ")
         }
     ));
+    lines.extend(dataset.notes.iter().map(|note| format!("note     {note}")));
     let SplitSection {
         method,
         group_by,

@@ -1,0 +1,137 @@
+//! From files of any kind to one table of a class.
+
+use std::path::{Path, PathBuf};
+
+use playlist_core::{PlaylistKind, Track};
+use playlist_dataset::TrackTable;
+use playlist_import::{Import, ImportOptions, ImportedPlaylist, import};
+use playlist_report::{DroppedCount, SourceSection};
+
+use crate::{Error, Result};
+
+/// The tracks of some files, as one table, and what was said about them on the way.
+#[derive(Clone, Debug)]
+pub(crate) struct Collected {
+    pub(crate) table: TrackTable,
+    pub(crate) sources: Vec<SourceSection>,
+    /// Rows that never became a track.
+    pub(crate) dropped: Vec<DroppedCount>,
+    /// Rows of the files, tracks and dropped ones.
+    pub(crate) n_rows: usize,
+}
+
+impl From<TrackTable> for Collected {
+    fn from(table: TrackTable) -> Self {
+        Self {
+            n_rows: table.n_tracks(),
+            sources: vec![crate::experiment::source_section(&table)],
+            dropped: Vec::new(),
+            table,
+        }
+    }
+}
+
+/// Reads the tracks of all playlists in `paths`: files, folders and archives of any kind that
+/// [`playlist_import::import`] knows.
+///
+/// `PATH#NAME` takes only the playlist called `NAME`; without it tracks that the listener blocked are left out.
+///
+/// # Errors
+/// Those of reading; [`Error::NoSuchPlaylist`]; [`Error::NoAudioFeatures`] when no track has any.
+pub(crate) fn collect(paths: &[PathBuf]) -> Result<Collected> {
+    let (mut tracks, mut sources, mut dropped): (Vec<Track>, _, Vec<DroppedCount>) =
+        (Vec::new(), Vec::new(), Vec::new());
+    let mut n_rows = 0;
+    for path in paths {
+        for read in playlists(path)? {
+            let report = &read.report;
+            n_rows += report.n_rows;
+            for (reason, rows) in [
+                (
+                    "repeats of an earlier track of the playlist",
+                    report.n_rows.saturating_sub(rows_told(&read)),
+                ),
+                ("episodes", report.n_episodes),
+                ("no tracks of a playlist", report.n_other),
+                ("unreadable", report.n_bad_rows),
+            ] {
+                count(&mut dropped, reason, rows);
+            }
+            sources.push(source_section(&read));
+            tracks.extend(read.playlist.tracks);
+        }
+    }
+    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    let name = names.join(" + ");
+    if !tracks.iter().any(|track| track.features.has_audio()) {
+        return Err(Error::NoAudioFeatures {
+            path: name,
+            n_tracks: tracks.len(),
+        });
+    }
+    Ok(Collected {
+        table: TrackTable::from_tracks(&name, &tracks)?,
+        sources,
+        dropped,
+        n_rows,
+    })
+}
+
+/// The rows that are tracks or were left out for another reason than being a repeat.
+fn rows_told(read: &ImportedPlaylist) -> usize {
+    let report = &read.report;
+    read.playlist.tracks.len() + report.n_episodes + report.n_other + report.n_bad_rows
+}
+
+fn count(dropped: &mut Vec<DroppedCount>, reason: &str, rows: usize) {
+    match dropped.iter_mut().find(|entry| entry.reason == reason) {
+        Some(entry) => entry.rows += rows,
+        None if rows > 0 => dropped.push(DroppedCount {
+            reason: reason.to_owned(),
+            rows,
+        }),
+        None => {}
+    }
+}
+
+fn playlists(path: &Path) -> Result<Vec<ImportedPlaylist>> {
+    let options = ImportOptions::default();
+    let text = path.to_string_lossy();
+    match text.rsplit_once('#').filter(|_| !path.exists()) {
+        Some((file, name)) => named(import(file, &options)?, file, name),
+        None => {
+            let mut read = import(path, &options)?.playlists;
+            read.retain(|read| read.playlist.kind != PlaylistKind::Blocked);
+            Ok(read)
+        }
+    }
+}
+
+/// The playlists called `name`, in any case.
+fn named(import: Import, file: &str, name: &str) -> Result<Vec<ImportedPlaylist>> {
+    let found: Vec<String> = import
+        .playlists
+        .iter()
+        .map(|read| read.playlist.name.clone())
+        .collect();
+    let is_it = |read: &ImportedPlaylist| read.playlist.name.to_lowercase() == name.to_lowercase();
+    let read: Vec<ImportedPlaylist> = import.playlists.into_iter().filter(is_it).collect();
+    if read.is_empty() {
+        return Err(Error::NoSuchPlaylist {
+            path: file.to_owned(),
+            name: name.to_owned(),
+            found,
+        });
+    }
+    Ok(read)
+}
+
+fn source_section(read: &ImportedPlaylist) -> SourceSection {
+    let text = read.report.to_string();
+    SourceSection {
+        file: read.file.clone(),
+        format: read.format.to_string(),
+        rows: read.report.n_rows,
+        notes: text.lines().map(|line| line.trim().to_owned()).collect(),
+    }
+}
