@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::distribution::normal_upper_tail;
 use crate::error::{Error, Result};
-use crate::interval::{DEFAULT_LEVEL, Interval, normal_quantile};
+use crate::interval::{DEFAULT_LEVEL, Interval, normal_quantile, outside};
 use crate::ranking::auc;
 use crate::score::{Score, SortedScores, Sum, check_finite, check_lengths};
 use crate::sort::sort_by_key;
@@ -14,7 +14,7 @@ use crate::sort::sort_by_key;
 pub struct DelongInterval {
     /// The area.
     pub auc: f64,
-    /// Its standard error; 0 when the classes are separated, either way round.
+    /// Its standard error; 0 when the classes are separated, either way round, and when all scores are equal.
     pub standard_error: f64,
     /// The interval.
     pub interval: Interval,
@@ -22,9 +22,16 @@ pub struct DelongInterval {
 
 /// Returns the area under the ROC curve with DeLong's interval, cut to 0 to 1.
 ///
-/// `auc -+ z * standard_error`. The standard error is 0 when every positive sample lies above (or
-/// below) every negative one, and the interval is then a single point: it says nothing about how
-/// sure the separation is.
+/// `auc -+ z * standard_error`. Two cases have a standard error of 0:
+///
+/// - Every positive sample lies above every negative one: the area is 1, and a single point would say
+///   nothing about how sure the separation is. The interval is then `(alpha / 2)^(1 / k)` to 1 with
+///   `alpha = 1 - level` and `k` the size of the smaller class; turned round for an area of 0. It is
+///   Clopper and Pearson's for `k` of `k` trials won. It holds for any distribution: `k` pairs that
+///   share no sample are independent trials, each won with the probability that the area estimates,
+///   and all pairs cannot be won without these. It is wide, since it uses no other pair.
+/// - All scores are equal: the area is one half however the samples fall out, and the interval is that
+///   point.
 ///
 /// # Shapes
 /// `y_true` and `y_score`: `[n_samples]`.
@@ -49,19 +56,46 @@ pub struct DelongInterval {
 /// # Source
 /// E. R. DeLong, D. M. DeLong and D. L. Clarke-Pearson, Biometrics 44 (1988), in the O(n log n)
 /// form of X. Sun and W. Xu, IEEE Signal Processing Letters 21 (2014); cut to the range as in R's
-/// pROC.
+/// pROC. Areas of 0 and 1: C. J. Clopper and E. S. Pearson, Biometrika 26 (1934); the need for such a
+/// bound: N. A. Obuchowski and M. L. Lieber, Academic Radiology 9 (2002).
 pub fn delong_interval<S: Score>(y_true: &[bool], y_score: &[S], level: f64) -> Result<DelongInterval> {
-    let z = normal_quantile(level)?;
+    outside(level)?;
     let sorted = SortedScores::new(y_true, y_score)?;
     sorted.check_both_classes()?;
-    let auc = auc(&sorted);
-    let variance = delong_variance(&sorted, auc)
-        .ok_or_else(|| too_few_in_class(sorted.n_positives(), sorted.n_negatives()))?;
+    interval_of(&sorted, auc(&sorted), level)
+}
+
+/// The interval for the area of sorted scores of which both classes are present.
+pub(crate) fn interval_of<S: Score>(
+    sorted: &SortedScores<S>,
+    auc: f64,
+    level: f64,
+) -> Result<DelongInterval> {
+    let z = normal_quantile(level)?;
+    let (n_positives, n_negatives) = (sorted.n_positives(), sorted.n_negatives());
+    let variance = delong_variance(sorted, auc).ok_or_else(|| too_few_in_class(n_positives, n_negatives))?;
     let standard_error = variance.sqrt();
+    let n_pairs = n_positives.min(n_negatives) as f64;
+    let bound = (outside(level)? / 2.0).powf(1.0 / n_pairs);
+    let interval = if auc == 1.0 {
+        Interval {
+            lower: bound,
+            upper: 1.0,
+            level,
+        }
+    } else if auc == 0.0 {
+        Interval {
+            lower: 0.0,
+            upper: 1.0 - bound,
+            level,
+        }
+    } else {
+        Interval::around(auc, z * standard_error, 0.0..=1.0, level)
+    };
     Ok(DelongInterval {
         auc,
         standard_error,
-        interval: Interval::around(auc, z * standard_error, 0.0..=1.0, level),
+        interval,
     })
 }
 
@@ -90,10 +124,11 @@ pub struct DelongTest {
     pub difference: f64,
     /// Standard error of the difference.
     pub standard_error: f64,
-    /// 95 % interval of the difference, cut to -1 to 1; a point when the standard error is 0.
-    pub interval: Interval,
+    /// 95 % interval of the difference, cut to -1 to 1; `None` with `z`.
+    pub interval: Option<Interval>,
     /// `difference / standard_error`, or `None` when the standard error is 0: the models put all
-    /// pairs in the same order, or differ on every sample alike.
+    /// pairs in the same order, so that there is no difference to test, or differ on every sample
+    /// alike (areas of 0 and 1, for instance), so that the samples say nothing of how it varies.
     pub z: Option<f64>,
     /// Two-sided p-value, or `None` with `z`.
     pub p_value: Option<f64>,
@@ -153,7 +188,8 @@ pub fn delong_test<S: Score, T: Score>(y_true: &[bool], score_a: &[S], score_b: 
         auc_b,
         difference,
         standard_error,
-        interval: Interval::around(difference, z_level * standard_error, -1.0..=1.0, DEFAULT_LEVEL),
+        interval: z
+            .map(|_| Interval::around(difference, z_level * standard_error, -1.0..=1.0, DEFAULT_LEVEL)),
         z,
         p_value: z.map(|z| (2.0 * normal_upper_tail(z.abs())).min(1.0)),
     })
@@ -263,11 +299,24 @@ mod tests {
     }
 
     #[test]
-    fn separated_classes_give_a_point() {
-        let y_true = [false, false, true, true, true];
-        let result = delong_interval(&y_true, &[1.0_f32, 2.0, 3.0, 4.0, 5.0], 0.95).unwrap();
-        assert_eq!(result.standard_error, 0.0);
-        assert_eq!((result.interval.lower, result.interval.upper), (1.0, 1.0));
+    fn separated_classes_keep_a_width() {
+        let y_true: Vec<bool> = (0..25).map(|row| row >= 15).collect();
+        let scores: Vec<f64> = (0..25).map(f64::from).collect();
+        let result = delong_interval(&y_true, &scores, 0.95).unwrap();
+        assert_eq!((result.auc, result.standard_error), (1.0, 0.0));
+        // Ten disjoint pairs, all won: a power of 0.025 and back again, each rounded.
+        assert!((result.interval.lower.powi(10) - 0.025).abs() < 1e-15);
+        assert_eq!(result.interval.upper, 1.0);
+        let turned: Vec<f64> = scores.iter().map(|score| -score).collect();
+        let turned = delong_interval(&y_true, &turned, 0.95).unwrap();
+        let ends = (turned.interval.lower, turned.interval.upper);
+        assert_eq!((turned.auc, ends), (0.0, (0.0, 1.0 - result.interval.lower)));
+    }
+
+    #[test]
+    fn equal_scores_give_the_point_that_they_always_have() {
+        let result = delong_interval(&[true, false, false, true], &[0.3_f32; 4], 0.95).unwrap();
+        assert_eq!((result.interval.lower, result.interval.upper), (0.5, 0.5));
     }
 
     #[test]
@@ -276,6 +325,6 @@ mod tests {
         let a = y_true.map(|label| if label { 1.0_f32 } else { -1.0 });
         let b = a.map(|score| -score);
         let test = delong_test(&y_true, &a, &b).unwrap();
-        assert_eq!((test.difference, test.p_value), (1.0, None));
+        assert_eq!((test.difference, test.p_value, test.interval), (1.0, None, None));
     }
 }

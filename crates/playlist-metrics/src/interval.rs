@@ -21,6 +21,24 @@ pub struct Interval {
 }
 
 impl Interval {
+    /// The interval cut to `range`, for a value that cannot lie outside it.
+    ///
+    /// # Examples
+    /// ```
+    /// let interval = playlist_metrics::mean_interval(&[0.9, 1.0], 0.95)?;
+    /// assert!(interval.upper > 1.5);
+    /// assert_eq!(interval.within(0.0..=1.0).upper, 1.0);
+    /// # Ok::<(), playlist_metrics::Error>(())
+    /// ```
+    #[must_use]
+    pub fn within(self, range: std::ops::RangeInclusive<f64>) -> Self {
+        Self {
+            lower: self.lower.max(*range.start()).min(*range.end()),
+            upper: self.upper.max(*range.start()).min(*range.end()),
+            level: self.level,
+        }
+    }
+
     /// `centre - half_width` to `centre + half_width`, cut to `range`.
     pub(crate) fn around(
         centre: f64,

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::calibration::{CalibrationBins, default_calibration_error};
 use crate::confusion::ConfusionCounts;
 use crate::confusion_matrix::{Average, ConfusionMatrix};
-use crate::delong::delong_variance;
+use crate::delong::interval_of;
 use crate::error::{Error, Result};
-use crate::interval::{DEFAULT_LEVEL, Interval, normal_quantile, wilson_interval};
+use crate::interval::{DEFAULT_LEVEL, Interval, wilson_interval};
 use crate::multiclass::{
     average_area, brier_multiclass, check_rows, check_shapes, log_loss_multiclass, roc_auc_per_class,
     top_class, top_class_calibration_error,
@@ -137,8 +137,8 @@ fn proportion_interval(successes: u64, n: u64) -> Option<Interval> {
 
 /// The DeLong interval, or `None` where a class has one sample only.
 fn area_interval<S: Score>(sorted: &SortedScores<S>, area: f64) -> Option<Interval> {
-    let half_width = normal_quantile(DEFAULT_LEVEL).ok()? * delong_variance(sorted, area)?.sqrt();
-    Some(Interval::around(area, half_width, 0.0..=1.0, DEFAULT_LEVEL))
+    let result = interval_of(sorted, area, DEFAULT_LEVEL).ok()?;
+    Some(result.interval)
 }
 
 /// What one class of several contributes; `None` where a metric has no value.

@@ -11,7 +11,8 @@ use playlist_metrics::{
     brier_multiclass, brier_score, calibration_curve, corrected_mean_interval, corrected_resampled_t_test,
     delong_interval, delong_test, expected_calibration_error, log_loss, log_loss_from_logits,
     log_loss_multiclass, mcnemar, mean_interval, precision_recall_curve, roc_auc, roc_auc_one_vs_rest,
-    roc_auc_per_class, roc_curve, top_class, top_class_calibration_error, top_k_accuracy, wilson_interval,
+    roc_auc_per_class, roc_curve, signed_rank_test, top_class, top_class_calibration_error, top_k_accuracy,
+    wilson_interval,
 };
 use serde_json::Value;
 
@@ -276,6 +277,23 @@ fn intervals_agree() {
             let ends = [test.interval.lower, test.interval.upper];
             assert_all_close(&ends, &numbers(&case["corrected"]), "interval of the test");
         }
+    }
+}
+
+/// Exact also where sizes are tied: scipy then tries every assignment of signs.
+#[test]
+fn signed_ranks_agree() {
+    let cases = cases(include_str!("golden/metrics_signed_rank.json"));
+    assert_eq!(cases.len(), 12);
+    for case in &cases {
+        let test = signed_rank_test(&numbers(&case["differences"])).unwrap();
+        let counts = (test.n_different as f64, test.n_positive as f64);
+        assert_eq!(
+            counts,
+            (number(&case["n_different"]), number(&case["n_positive"]))
+        );
+        assert_eq!(test.rank_sum, number(&case["rank_sum"]));
+        assert_close(test.p_value, number(&case["p_value"]), TAIL, "signed ranks");
     }
 }
 

@@ -109,6 +109,14 @@ def delong_standard_error(v, w):
     return math.sqrt(v.var(ddof=1) / len(v) + w.var(ddof=1) / len(w))
 
 
+def delong_ends(auc, half_width, n_pairs, level):
+    """Cut to the range; where all pairs fall out alike, the exact interval of as many disjoint ones."""
+    if auc in (0, 1):
+        ci = stats.binomtest(n_pairs * int(auc), n_pairs).proportion_ci(level, method="exact")
+        return [ci.low, ci.high]
+    return [max(auc - half_width, 0), min(auc + half_width, 1)]
+
+
 def equal_count_bins(y, p, n_bins):
     """Row by row: the bin of the middle of all rows with the same prediction."""
     p = p.astype(float)
@@ -193,7 +201,7 @@ def binary_case(name, y, p, threshold):
             "roc_auc": metrics.roc_auc_score(y, p),
             "roc_curve": [fpr, tpr, thresholds],
             "delong_standard_error": se,
-            "delong_90": [max(auc - z * se, 0), min(auc + z * se, 1)],
+            "delong_90": delong_ends(auc, z * se, int(min(y.sum(), (~y).sum())), 0.9),
             "better_than_chance": 1.0 if len(set(p64)) == 1 else test.pvalue,
         }
         assert abs(auc - case["roc_auc"]) < 1e-12
@@ -308,6 +316,41 @@ def interval():
     write("interval", {"wilson": wilson, "means": means})
 
 
+# Differences over tasks.
+
+
+def signed_rank():
+    rng = np.random.default_rng(1945)
+    cases = []
+    for n, shift, digits in [
+        (5, 0.5, 9), (6, 0.9, 9), (9, 0.3, 9), (14, 0.5, 9), (25, 0.0, 9), (40, 0.4, 9), (60, 0.2, 9),
+        (9, 0.5, 1), (15, 0.3, 1), (61, 0.2, 9), (200, 0.1, 9), (120, 0.1, 1),
+    ]:
+        differences = np.round(rng.normal(shift, 1.0, size=n), digits)
+        kept = differences[differences != 0]
+        ranks = stats.rankdata(np.abs(kept))
+        is_tied = len(set(np.abs(kept))) < len(kept)
+        if len(kept) > 60:
+            # The normal approximation, without a correction for continuity.
+            p = stats.wilcoxon(kept, method="asymptotic", correction=False).pvalue
+        elif is_tied:
+            # Every assignment of signs, which scipy does through its permutation method.
+            assert len(kept) <= 16
+            p = stats.wilcoxon(kept, method=stats.PermutationMethod(n_resamples=2**17)).pvalue
+        else:
+            p = stats.wilcoxon(kept, method="exact").pvalue
+        cases.append(
+            {
+                "differences": differences,
+                "n_different": len(kept),
+                "n_positive": int((kept > 0).sum()),
+                "rank_sum": ranks[kept > 0].sum(),
+                "p_value": p,
+            }
+        )
+    write("signed_rank", {f"case_{i:02}": case for i, case in enumerate(cases)})
+
+
 # Several classes.
 
 
@@ -384,4 +427,5 @@ if __name__ == "__main__":
     binary()
     paired()
     interval()
+    signed_rank()
     multiclass()
