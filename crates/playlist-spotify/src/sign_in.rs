@@ -110,11 +110,17 @@ impl SignIn {
             sleeper: &*self.config.sleeper,
             stop: &StopFlag::default(),
         };
-        retry.run(&mut |_| {}, || {
-            client
-                .request_token(code)
-                .map_err(|error| token_error(&self.config, error, &[code, &verifier]))
-        })?;
+        retry
+            .run(&mut |_| {}, || {
+                client
+                    .request_token(code)
+                    .map_err(|error| token_error(&self.config, error, &[code, &verifier]))
+            })
+            .map_err(|error| match error {
+                // There was no sign-in yet that could have ended.
+                Error::SignInExpired { reason } => Error::SignInRefused { reason },
+                error => error,
+            })?;
         let token = client.get_token();
         let token = token.lock().ok().and_then(|token| token.clone());
         let token = token.ok_or(Error::NotSignedIn)?;

@@ -175,6 +175,12 @@ impl MockServer {
         self.state.lock().unwrap().handlers.push(Arc::new(handler));
     }
 
+    /// As [`MockServer::handle`], but asked before every other handler.
+    pub fn handle_first(&self, handler: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static) {
+        let handler: Handler = Box::new(handler);
+        self.state.lock().unwrap().handlers.insert(0, Arc::new(handler));
+    }
+
     /// Every request so far, those that met a fault included.
     pub fn requests(&self) -> Vec<Request> {
         self.state.lock().unwrap().requests.clone()

@@ -195,8 +195,7 @@ pub fn serve_account(server: &MockServer, account: &SharedAccount) {
             }
             ["playlists", id, "items"] => {
                 let (_, entries) = account.playlists.get(id)?;
-                let entries: Vec<Value> = entries.iter().map(|entry| renamed(entry, names.1)).collect();
-                Some(page(&base, request, &entries))
+                Some(page_of(&base, request, entries, |entry| renamed(entry, names.1)))
             }
             _ => None,
         }
@@ -221,9 +220,14 @@ fn renamed(entry: &Value, name: &str) -> Value {
 
 /// The page that `request` asks for.
 pub fn page(base: &str, request: &Request, all: &[Value]) -> Reply {
+    page_of(base, request, all, Value::clone)
+}
+
+fn page_of(base: &str, request: &Request, all: &[Value], shape: impl Fn(&Value) -> Value) -> Reply {
     let limit = request.number("limit").unwrap_or(20).min(50);
     let offset = request.number("offset").unwrap_or(0);
-    let entries: Vec<&Value> = all.iter().skip(offset as usize).take(limit as usize).collect();
+    let part = all.iter().skip(offset as usize).take(limit as usize);
+    let entries: Vec<Value> = part.map(shape).collect();
     let next = offset + limit;
     let next =
         (next < all.len() as u64).then(|| format!("{base}{}?offset={next}&limit={limit}", request.path));
