@@ -336,6 +336,69 @@ fn two_files_are_two_classes() {
     assert_eq!(report["dataset"]["classes"][0]["name"], "disliked");
 }
 
+#[test]
+fn a_playlist_of_an_export_is_a_class_and_nothing_that_it_lacks_is_silent() {
+    let folder = tempfile::tempdir().unwrap();
+    let id = |n: usize| format!("{n:022}");
+    let rows = |from: usize, energy: f32| -> String {
+        let row = |n| {
+            format!(
+                "spotify:track:{},Song {n},Someone,{},{}\n",
+                id(n),
+                energy + (n % 40) as f32 / 100.0,
+                90 + n % 40
+            )
+        };
+        (from..from + 40).map(row).collect()
+    };
+    let exports = folder.path().join("exports");
+    std::fs::create_dir(&exports).unwrap();
+    let header = "Track URI,Track Name,Artist Name(s),Energy,Tempo\n";
+    let extra = format!(
+        "{}spotify:local:A:B:C:1,C,A,,\nspotify:track:short,D,E,0.5,100\n",
+        rows(0, 0.5)
+    );
+    std::fs::write(exports.join("Liked_Songs.csv"), format!("{header}{extra}")).unwrap();
+    std::fs::write(exports.join("Sleep.csv"), format!("{header}{}", rows(100, 0.1))).unwrap();
+    let other = folder.path().join("other.csv");
+    let valence: String = (0..40)
+        .map(|n| format!("{},{},0.5\n", id(200 + n), 0.1 + n as f32 / 200.0))
+        .collect();
+    std::fs::write(&other, format!("track_id,energy,valence\n{valence}")).unwrap();
+    let one = format!("{}#liked songs", exports.display());
+    let report = json(&[
+        "--positive",
+        &one,
+        "--negative",
+        other.to_str().unwrap(),
+        "--model",
+        "logistic",
+    ]);
+    // `#NAME` takes the name of the playlist, in any case; the file's name is `Liked_Songs`.
+    assert_eq!(report["dataset"]["positive_class"], "liked songs");
+    let notes = report["dataset"]["notes"].to_string();
+    assert!(
+        notes.contains("`tempo` is not used: it is known for no track of `other`"),
+        "{notes}"
+    );
+    assert!(
+        notes.contains("not known for any track, so not used: `danceability`"),
+        "{notes}"
+    );
+    let sources = report["dataset"]["sources"].to_string();
+    assert!(sources.contains("features for 41 of 42 tracks"), "{sources}");
+    assert_eq!(report["dataset"]["features"], serde_json::json!(["energy"]));
+    let both = json(&[
+        "--positive",
+        exports.to_str().unwrap(),
+        "--negative",
+        other.to_str().unwrap(),
+        "--model",
+        "majority",
+    ]);
+    assert_eq!(both["dataset"]["classes"][1]["n_tracks"], 81);
+}
+
 /// The files that the table of bad input names.
 fn bad_files(folder: &Path) {
     let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
@@ -344,6 +407,7 @@ fn bad_files(folder: &Path) {
         "three.csv",
         "id,label,energy,tempo\n1,liked,0.5,90\n2,other,0.6,80\n3,else,0.1,70\n",
     );
+    write("names.csv", "title,artist\nOne,Someone\nTwo,Someone\n");
     std::fs::create_dir(folder.join("folder")).unwrap();
     std::fs::create_dir(folder.join("locked")).unwrap();
     std::fs::rename(small_table(folder, 60), folder.join("two.csv")).unwrap();
@@ -400,7 +464,7 @@ fn bad_input_is_answered_as_the_readme_says() {
         .lines()
         .filter(|line| line.starts_with("| ") && line.contains("| `--"))
         .collect();
-    assert_eq!(rows.len(), 24);
+    assert_eq!(rows.len(), 29);
     for row in rows {
         let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
         let [what, arguments, code, message] = cells[..] else {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use playlist_core::{PlaylistKind, Track};
-use playlist_dataset::TrackTable;
+use playlist_dataset::{ReadOptions, TrackTable, read_table};
 use playlist_import::{Import, ImportOptions, ImportedPlaylist, import};
 use playlist_report::{DroppedCount, SourceSection};
 
@@ -42,6 +42,11 @@ pub(crate) fn collect(paths: &[PathBuf]) -> Result<Collected> {
     let (mut tracks, mut sources, mut dropped): (Vec<Track>, _, Vec<DroppedCount>) =
         (Vec::new(), Vec::new(), Vec::new());
     let mut n_rows = 0;
+    if let [path] = paths
+        && let Some(table) = plain_table(path)
+    {
+        return Ok(table.into());
+    }
     for path in paths {
         for read in playlists(path)? {
             let report = &read.report;
@@ -77,6 +82,19 @@ pub(crate) fn collect(paths: &[PathBuf]) -> Result<Collected> {
     })
 }
 
+/// The one table at `path` whose tracks have no name that an importer knows: other services' ids, or none at all. Such
+/// tracks cannot be told apart or looked up, but they can be learnt from.
+fn plain_table(path: &Path) -> Option<TrackTable> {
+    let is_nothing = match import(path, &ImportOptions::default()) {
+        Ok(read) => read.n_tracks() == 0,
+        Err(_) => true,
+    };
+    if !path.is_file() || !is_nothing {
+        return None;
+    }
+    read_table(path, &ReadOptions::default()).ok()
+}
+
 /// The rows that are tracks or were left out for another reason than being a repeat.
 fn rows_told(read: &ImportedPlaylist) -> usize {
     let report = &read.report;
@@ -107,14 +125,16 @@ fn playlists(path: &Path) -> Result<Vec<ImportedPlaylist>> {
     }
 }
 
-/// The playlists called `name`, in any case.
+/// The playlists called `name`, in any case, a blank and `_` being the same.
 fn named(import: Import, file: &str, name: &str) -> Result<Vec<ImportedPlaylist>> {
     let found: Vec<String> = import
         .playlists
         .iter()
         .map(|read| read.playlist.name.clone())
         .collect();
-    let is_it = |read: &ImportedPlaylist| read.playlist.name.to_lowercase() == name.to_lowercase();
+    // Exportify writes a blank as `_`.
+    let plain = |name: &str| name.to_lowercase().replace('_', " ");
+    let is_it = |read: &ImportedPlaylist| plain(&read.playlist.name) == plain(name);
     let read: Vec<ImportedPlaylist> = import.playlists.into_iter().filter(is_it).collect();
     if read.is_empty() {
         return Err(Error::NoSuchPlaylist {
