@@ -236,6 +236,22 @@ fn parquet_gives_what_csv_gives() {
 }
 
 #[test]
+fn json_lines_give_what_csv_gives() {
+    let text = format!(
+        "{{\"id\":\"{A}\",\"name\":\"say \\\"hi\\\"\",\"energy\":0.5,\"key\":-1}}\n{{\"energy\":\n\
+         {{\"id\":\"spotify:track:{B}\",\"energy\":\"0.25\",\"key\":[4]}}\n{{\"name\":null}}\n"
+    );
+    let mut catalogue = open(text).unwrap();
+    let found = find(&mut catalogue, &[A, B, C]);
+    assert_eq!(found.len(), 2);
+    assert_eq!(value(&found, A, AudioFeature::Energy), Some(0.5));
+    assert_eq!(value(&found, B, AudioFeature::Energy), Some(0.25));
+    let report = catalogue.report();
+    assert_eq!((report.n_bad_rows, report.first_bad_line), (1, Some(2)));
+    assert_eq!((report.n_without_id, report.n_refused), (1, 1));
+}
+
+#[test]
 fn a_file_that_is_no_catalogue_is_an_error() {
     let error = |text: &str| open(text).unwrap_err();
     assert!(matches!(error(""), Error::EmptyFile { .. }));
@@ -244,7 +260,8 @@ fn a_file_that_is_no_catalogue_is_an_error() {
         error("id,name,duration_ms\nx,y,1\n"),
         Error::NoFeatures { .. }
     ));
-    assert!(matches!(error("{\"id\":1}\n"), Error::UnsupportedFormat { .. }));
+    assert!(matches!(error("{\"id\":1}\n"), Error::NoFeatures { .. }));
+    assert!(matches!(error("{\n"), Error::NoRows { .. }));
     assert!(matches!(error("\"id,energy\n"), Error::LineTooLong { .. }));
     assert!(matches!(
         Catalogue::open("absent.csv"),

@@ -76,6 +76,14 @@ fn well_formed(dice: &mut Dice) -> (String, BTreeMap<String, f32>) {
     (text, energies)
 }
 
+/// The same tracks as JSON lines.
+fn json_lines(energies: &BTreeMap<String, f32>) -> String {
+    let line = |(id, energy): (&String, &f32)| {
+        format!("{{\"id\":\"{id}\",\"name\":\"a\\\"b\",\"isrc\":null,\"energy\":{energy},\"key\":-1}}\n")
+    };
+    energies.iter().map(line).collect()
+}
+
 fn tracks() -> Vec<Track> {
     let track = |n| Track {
         id: Some(id(n).parse().unwrap()),
@@ -140,7 +148,11 @@ fn damaged_catalogues_are_an_answer_or_an_error() {
         b"\xEF\xBB\xBF",
     ];
     while n < 50 || start.elapsed() < budget() {
-        let mut bytes = well_formed(&mut dice).0.into_bytes();
+        let (text, energies) = well_formed(&mut dice);
+        let mut bytes = match dice.below(3) {
+            0 => json_lines(&energies).into_bytes(),
+            _ => text.into_bytes(),
+        };
         for _ in 0..=dice.below(12) {
             let at = dice.below(bytes.len() + 1);
             match dice.below(4) {

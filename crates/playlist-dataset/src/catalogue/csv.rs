@@ -97,12 +97,7 @@ impl CsvFile {
                 return Ok(());
             }
         }
-        let (n_passed_over, first) = rows.passed_over();
-        tally.n_bad_rows += n_passed_over;
-        if let Some(line) = first {
-            let earliest = tally.first_bad_line.map_or(line, |known| known.min(line));
-            tally.first_bad_line = Some(earliest);
-        }
+        tally.passed_over(rows.passed_over());
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 mod columns;
 mod csv;
 mod found;
+mod json;
 mod parquet;
 mod report;
 mod rows;
@@ -23,7 +24,7 @@ use values::Reading;
 
 pub use report::{CatalogueReport, RefusedValue};
 
-/// A CSV or Parquet file of any size with audio features of tracks: a source of features for other tracks.
+/// A CSV, Parquet or JSON lines file of any size with audio features of tracks: a source of features for other tracks.
 ///
 /// The file needs a column of ids (bare, URIs or addresses) or of ISRCs, and features under the names that
 /// [`read_table`](crate::read_table) knows: the catalogues on Kaggle are read as they are, and exports of playlists too. It
@@ -78,6 +79,7 @@ pub struct Catalogue {
 #[derive(Debug)]
 enum CatalogueFile {
     Csv(csv::CsvFile),
+    Json(json::JsonFile),
     Parquet(parquet::ParquetFile),
 }
 
@@ -97,6 +99,12 @@ impl Tally {
     fn bad_row(&mut self, line: usize) {
         self.n_bad_rows += 1;
         self.first_bad_line.get_or_insert(line);
+    }
+
+    /// Rows that the reader passed over, and the line of the first.
+    fn passed_over(&mut self, (n_rows, first): (usize, Option<usize>)) {
+        self.n_bad_rows += n_rows;
+        self.first_bad_line = self.first_bad_line.into_iter().chain(first).min();
     }
 }
 
@@ -128,11 +136,9 @@ impl Catalogue {
                 (CatalogueFile::Parquet(file), columns, sample)
             }
             FileKind::JsonLines => {
-                return Err(Error::UnsupportedFormat {
-                    path: shown,
-                    found: "JSON lines, which a catalogue cannot be",
-                    hint: "write it as CSV or Parquet",
-                });
+                let (mut file, columns) = json::JsonFile::open(&shown, file, options, SAMPLE)?;
+                let sample = file.sample(&shown, &columns, SAMPLE)?;
+                (CatalogueFile::Json(file), columns, sample)
             }
             _ => {
                 let (mut file, columns) = csv::CsvFile::open(&shown, file, options)?;
@@ -188,6 +194,7 @@ impl Catalogue {
         let mut tally = Tally::default();
         let found = match &mut self.file {
             CatalogueFile::Csv(file) => file.find(&self.path, &self.columns, &wanted, &mut tally)?,
+            CatalogueFile::Json(file) => file.find(&self.path, &self.columns, &wanted, &mut tally)?,
             CatalogueFile::Parquet(file) => file.find(&self.path, &self.columns, &wanted, &mut tally)?,
         };
         let reading = Reading::decide(&self.path, &self.columns, &[&self.sample, &found.rows])?;
@@ -259,7 +266,7 @@ impl FeatureSource for Catalogue {
 
     /// See [`Catalogue::find`].
     fn lookup(&mut self, tracks: &[&Track]) -> Result<BTreeMap<TrackKey, AudioFeatures>, SourceError> {
-        self.find(tracks).map_err(|error| SourceError::Failed {
+        self.find(tracks).map_err(|error: Error| SourceError::Failed {
             name: self.name.clone(),
             source: Box::new(error),
         })

@@ -12,7 +12,8 @@ use crate::{Error, Result};
 pub(super) struct RowReader<'a, R> {
     path: &'a str,
     reader: R,
-    delimiter: u8,
+    /// What stands between fields; `None` where lines are rows, whatever quotes are in them.
+    delimiter: Option<u8>,
     limit: usize,
     buffer: Vec<u8>,
     /// The part of the buffer that is read and not yet used.
@@ -48,7 +49,17 @@ const PATIENCE: usize = 100;
 const MOST: usize = 1 << 26;
 
 impl<'a, R: Read> RowReader<'a, R> {
+    /// The rows of a CSV file.
     pub(super) fn new(path: &'a str, reader: R, delimiter: u8, limit: usize) -> Self {
+        Self::between(path, reader, Some(delimiter), limit)
+    }
+
+    /// The lines of a file.
+    pub(super) fn lines(path: &'a str, reader: R, limit: usize) -> Self {
+        Self::between(path, reader, None, limit)
+    }
+
+    fn between(path: &'a str, reader: R, delimiter: Option<u8>, limit: usize) -> Self {
         let limit = limit.min(MOST);
         Self {
             path,
@@ -125,13 +136,17 @@ impl<'a, R: Read> RowReader<'a, R> {
 
     fn find_end(&self) -> End {
         let row = &self.buffer[self.start..self.filled];
+        let Some(delimiter) = self.delimiter else {
+            let end = memchr(b'\n', row).map(|position| End::At(self.start + position));
+            return end.unwrap_or(End::Beyond { quoted: false });
+        };
         let mut at = 0;
         while let Some(found) = memchr2(b'"', b'\n', &row[at..]) {
             let position = at + found;
             if row[position] == b'\n' {
                 return End::At(self.start + position);
             }
-            let begins_field = position == 0 || row[position - 1] == self.delimiter;
+            let begins_field = position == 0 || row[position - 1] == delimiter;
             at = position + 1;
             if begins_field {
                 match after_quotes(row, at) {
