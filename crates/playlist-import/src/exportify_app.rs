@@ -49,7 +49,13 @@ pub(crate) fn layout<'a>(names: &[String], rows: impl Iterator<Item = Vec<Cow<'a
         return None;
     }
     let end = names.len().min(uri + 22);
-    let added = (uri + 14..end).rev().find(|column| some(*column, is_time))?;
+    let times = (uri + 14..end).rev().find(|column| some(*column, is_time));
+    // Playlists of old have no times; then the ISRC and the number of columns tell.
+    let added = times.or_else(|| {
+        let with_isrc = some(uri + 16, is_isrc);
+        let added = uri + if with_isrc { 18 } else { 17 };
+        (added < names.len()).then_some(added)
+    })?;
     let mut slots = vec![None; names.len()];
     let fixed = [
         (0, Slot::Id),
@@ -62,7 +68,7 @@ pub(crate) fn layout<'a>(names: &[String], rows: impl Iterator<Item = Vec<Cow<'a
         slots[uri + offset] = Some(slot);
     }
     slots[added] = Some(Slot::AddedAt);
-    if let Some(isrc) = (uri + 15..added).find(|column| some(*column, |cell| cell.parse::<Isrc>().is_ok())) {
+    if let Some(isrc) = (uri + 15..added).find(|column| some(*column, is_isrc)) {
         slots[isrc] = Some(Slot::Isrc);
     }
     let genres = match names.len() - added - 1 {
@@ -79,6 +85,10 @@ pub(crate) fn layout<'a>(names: &[String], rows: impl Iterator<Item = Vec<Cow<'a
         names: names.to_vec(),
         slots,
     })
+}
+
+fn is_isrc(cell: &str) -> bool {
+    cell.parse::<Isrc>().is_ok()
 }
 
 fn is_uri(cell: &str) -> bool {

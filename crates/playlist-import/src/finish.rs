@@ -34,7 +34,11 @@ pub(crate) fn settle(mut sheet: Sheet<'_>, seen: &mut Seen) -> ReadFile {
     let with_suspicion = |draft: Draft| {
         let suspicion = suspicious::shift(sheet.format, &draft);
         let own = |row: &&DraftRow| suspicion.is_none_or(|s| row.place.row <= s.after_row());
-        draft.rows.iter().filter(own).for_each(|row| seen.note(row));
+        draft
+            .rows
+            .iter()
+            .filter(own)
+            .for_each(|row| seen.note(sheet.format, row));
         (draft, suspicion)
     };
     let drafts = std::mem::take(&mut sheet.drafts)
@@ -68,7 +72,7 @@ impl ReadFile {
                 ..ImportReport::default()
             };
             let mut draft = draft;
-            suspect(&mut draft, suspicion, seen, treatment, &mut report);
+            suspect(format, &mut draft, suspicion, seen, treatment, &mut report);
             playlist(draft, &file, format, &origin, report)
         })
     }
@@ -76,6 +80,7 @@ impl ReadFile {
 
 /// Finds the rows whose features are not to be trusted, and treats them as asked.
 fn suspect(
+    format: ExportFormat,
     draft: &mut Draft,
     suspicion: Option<Suspicion>,
     seen: &Seen,
@@ -85,7 +90,11 @@ fn suspect(
     let (mut n_shifted, mut n_contradicted) = (0, 0);
     for row in draft.rows.iter_mut().filter(|row| suspicious::has_audio(row)) {
         let shifted = suspicion.is_some_and(|suspicion| row.place.row > suspicion.after_row());
-        let contradicted = row.track.id.as_ref().is_some_and(|id| seen.is_contradicted(id));
+        let contradicted = row
+            .track
+            .id
+            .as_ref()
+            .is_some_and(|id| seen.is_contradicted(format, id));
         n_shifted += usize::from(shifted);
         n_contradicted += usize::from(contradicted && !shifted);
         if (shifted || contradicted) && treatment == SuspiciousFeatures::Drop {

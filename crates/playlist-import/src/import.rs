@@ -43,7 +43,7 @@ impl fmt::Display for ImportedPlaylist {
             self.file,
             self.format
         )?;
-        write!(f, "  {}", self.report)
+        write!(f, "  {}", self.report.to_string().replace('\n', "\n  "))
     }
 }
 

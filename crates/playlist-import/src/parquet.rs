@@ -22,12 +22,12 @@ pub(crate) struct Table {
     n_rows: usize,
 }
 
-/// Reads the columns that are needed, of at most `max_tracks` rows.
+/// Reads the columns that are needed, of at most `max_tracks` rows and `max_bytes` unpacked, as the file says.
 ///
 /// Polars panics on some damaged files, in its own threads and in ours; such a panic is an error here, although
 /// its message still goes to stderr. Nothing of ours is left half changed by it.
-pub(crate) fn open(file: &str, bytes: Vec<u8>, max_tracks: usize) -> Result<Table> {
-    let attempt = std::panic::AssertUnwindSafe(|| open_table(file, bytes, max_tracks));
+pub(crate) fn open(file: &str, bytes: Vec<u8>, max_tracks: usize, max_bytes: u64) -> Result<Table> {
+    let attempt = std::panic::AssertUnwindSafe(|| open_table(file, bytes, max_tracks, max_bytes));
     std::panic::catch_unwind(attempt).unwrap_or_else(|_| Err(damaged(file, "the Parquet reader panicked")))
 }
 
@@ -38,7 +38,7 @@ fn damaged(file: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync
     }
 }
 
-fn open_table(file: &str, bytes: Vec<u8>, max_tracks: usize) -> Result<Table> {
+fn open_table(file: &str, bytes: Vec<u8>, max_tracks: usize, max_bytes: u64) -> Result<Table> {
     let mut reader = ParquetReader::new(Cursor::new(bytes));
     let schema = reader.schema().map_err(|source| damaged(file, source))?;
     let names: Vec<String> = schema.iter_names().map(ToString::to_string).collect();
@@ -49,6 +49,19 @@ fn open_table(file: &str, bytes: Vec<u8>, max_tracks: usize) -> Result<Table> {
             what: "tracks",
             limit: max_tracks,
             setting: "max_tracks",
+        });
+    }
+    let metadata = reader.get_metadata().map_err(|source| damaged(file, source))?;
+    let unpacked = metadata
+        .row_groups
+        .iter()
+        .map(|group| group.total_byte_size() as u64);
+    if unpacked.fold(0, u64::saturating_add) > max_bytes {
+        return Err(Error::TooLarge {
+            file: file.to_owned(),
+            limit: max_bytes,
+            unpacked: true,
+            setting: "max_file_bytes",
         });
     }
     let layout = Layout::of_names(names);
@@ -116,7 +129,7 @@ impl Table {
             };
             sheet.push_row(place, cells)?;
         }
-        Ok(())
+        sheet.at_least_one_playlist()
     }
 }
 

@@ -61,7 +61,12 @@ fn json<'a>(source: &Source<'a>, text: &[u8], budget: &'a mut Budget) -> Result<
 
 #[cfg(feature = "parquet")]
 fn parquet<'a>(source: &Source<'a>, bytes: Vec<u8>, budget: &'a mut Budget) -> Result<Sheet<'a>> {
-    let table = crate::parquet::open(source.file, bytes, source.options.max_tracks)?;
+    let table = crate::parquet::open(
+        source.file,
+        bytes,
+        source.options.max_tracks,
+        source.options.max_file_bytes,
+    )?;
     let mut sheet = source.sheet(table.format, budget);
     table.read(&mut sheet)?;
     Ok(sheet)

@@ -18,6 +18,9 @@ pub(crate) struct Records<'a> {
     line: usize,
 }
 
+/// What is expected of a record that is in another encoding.
+pub(crate) const NOT_UTF8: &str = "UTF-8";
+
 /// A record and the line on which it begins.
 pub(crate) type Record<'a> = (usize, Result<Vec<Cow<'a, str>>, Broken>);
 
@@ -192,7 +195,7 @@ impl<'a> Iterator for Records<'a> {
 }
 
 fn utf8(field: &[u8]) -> Result<&str, Broken> {
-    std::str::from_utf8(field).map_err(|_| broken("UTF-8", field))
+    std::str::from_utf8(field).map_err(|_| broken(NOT_UTF8, field))
 }
 
 fn broken(expected: &str, found: &[u8]) -> Broken {

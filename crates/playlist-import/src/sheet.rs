@@ -170,6 +170,17 @@ impl<'a> Sheet<'a> {
         }
     }
 
+    /// The playlist of the file's own name, if no row named another.
+    pub(crate) fn at_least_one_playlist(&mut self) -> Result<()> {
+        self.current().map(|_| ())
+    }
+
+    /// Adds a sentence to the report of the current playlist.
+    pub(crate) fn note(&mut self, note: String) -> Result<()> {
+        self.current()?.notes.push(note);
+        Ok(())
+    }
+
     /// Counts a row that cannot be read.
     pub(crate) fn push_bad(&mut self, issue: RowIssue) -> Result<()> {
         let draft = self.current()?;

@@ -95,28 +95,46 @@ fn gap(rows: &[DraftRow]) -> Option<Suspicion> {
 }
 
 /// Features of tracks over all files of an import, to find those that contradict each other.
+///
+/// Only features that were joined by position are doubted, be it for those of another such file or of a file
+/// that names the track beside its features.
 #[derive(Default)]
-pub(crate) struct Seen {
-    features: HashMap<SpotifyId, [f32; AudioFeature::ALL.len()]>,
-    contradicted: HashMap<SpotifyId, ()>,
+pub(crate) struct Seen(HashMap<SpotifyId, Known>);
+
+#[derive(Default)]
+struct Known {
+    by_position: Option<Values>,
+    by_name: Option<Values>,
+    contradicted: bool,
 }
+
+type Values = [f32; AudioFeature::ALL.len()];
 
 impl Seen {
     /// Takes note of the features of a row.
-    pub(crate) fn note(&mut self, row: &DraftRow) {
+    pub(crate) fn note(&mut self, format: ExportFormat, row: &DraftRow) {
         let Some(id) = &row.track.id else { return };
         if !has_audio(row) {
             return;
         }
-        let known = self.features.entry(id.clone()).or_insert(row.values);
-        if contradict(known, &row.values) {
-            self.contradicted.insert(id.clone(), ());
+        let known = self.0.entry(id.clone()).or_default();
+        let contradicts = |other: &Option<Values>| {
+            other
+                .as_ref()
+                .is_some_and(|values| contradict(values, &row.values))
+        };
+        known.contradicted |= contradicts(&known.by_position);
+        if format == ExportFormat::Exportify {
+            known.contradicted |= contradicts(&known.by_name);
+            known.by_position.get_or_insert(row.values);
+        } else {
+            known.by_name.get_or_insert(row.values);
         }
     }
 
-    /// Whether two files give this track different features.
-    pub(crate) fn is_contradicted(&self, id: &SpotifyId) -> bool {
-        self.contradicted.contains_key(id)
+    /// Whether the features that a file of this format gives the track are not to be believed.
+    pub(crate) fn is_contradicted(&self, format: ExportFormat, id: &SpotifyId) -> bool {
+        format == ExportFormat::Exportify && self.0.get(id).is_some_and(|known| known.contradicted)
     }
 }
 

@@ -60,6 +60,10 @@ fn a_file_that_is_no_export_is_refused_with_a_reason() {
         assert!(error.to_string().contains(message), "{error}\nexpected {message}");
         assert!(error.to_string().contains(name), "{error}");
     }
+}
+
+#[test]
+fn a_path_without_exports_is_refused() {
     let missing = import("no/such/file.csv", &ImportOptions::default()).unwrap_err();
     assert!(matches!(missing, Error::NotFound { .. }));
     let folder = tempfile::tempdir().unwrap();
@@ -168,6 +172,18 @@ fn text_of_other_encodings_is_read_or_told() {
             .to_string()
             .starts_with("row 1, line 2: expected UTF-8, found `S")
     );
+    assert_eq!(
+        read.report.notes,
+        ["1 rows are in another encoding than UTF-8: save the file as UTF-8 to have them"]
+    );
+}
+
+#[test]
+fn a_table_without_rows_is_an_empty_playlist() {
+    for header in ["Title,Artist\n", "Title,Artist,Playlist\n"] {
+        let read = read_one("x.csv", header);
+        assert_eq!((read.playlist.name.as_str(), read.report.n_rows), ("x", 0));
+    }
 }
 
 #[test]

@@ -154,4 +154,20 @@ fn two_files_that_contradict_each_other_are_both_doubted() {
     .unwrap();
     assert_eq!(import.playlists[0].report.n_with_features, 100);
     assert_eq!(import.playlists[1].report.n_with_features, 250, "{import}");
+    // So is one that names the tracks beside their features.
+    let table = |seed: usize| {
+        format!("Spotify ID,Danceability,Energy,Key,Loudness,Mode,Speechiness,Acousticness,Instrumentalness,Liveness,Valence,Tempo,Time Signature\n{},{}\n", id(0), features(seed)).into_bytes()
+    };
+    let packed = zip_of([
+        ("a.csv", table(5)),
+        ("b.csv", export_of(&[1, 2])),
+        ("c.csv", table(6)),
+    ]);
+    let import = read_as("x.zip", packed, &ImportOptions::default()).unwrap();
+    let n_with: Vec<usize> = import
+        .playlists
+        .iter()
+        .map(|read| read.report.n_with_features)
+        .collect();
+    assert_eq!(n_with, [1, 1, 1], "{import}");
 }

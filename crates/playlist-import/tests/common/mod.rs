@@ -5,6 +5,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use playlist_core::{AudioFeature, Track};
 use playlist_import::{Import, ImportOptions, ImportedPlaylist, Result, import};
 
 /// Ids of the right form.
@@ -66,4 +67,27 @@ pub(crate) fn features(seed: usize) -> String {
 /// An id of the right form, made up from a number.
 pub(crate) fn id(number: usize) -> String {
     format!("{number:022}")
+}
+
+/// Features as Exportify writes them.
+pub(crate) const FEATURES: &str = "0.5,0.75,5,-7.25,1,0.0625,0.125,0.25,0.375,0.625,120.5,4";
+
+/// Asserts that the track has the values of [`FEATURES`].
+pub(crate) fn assert_features(track: &Track) {
+    for (feature, value) in [
+        (AudioFeature::Danceability, 0.5),
+        (AudioFeature::Energy, 0.75),
+        (AudioFeature::Key, 5.0),
+        (AudioFeature::Loudness, -7.25),
+        (AudioFeature::Mode, 1.0),
+        (AudioFeature::Speechiness, 0.0625),
+        (AudioFeature::Acousticness, 0.125),
+        (AudioFeature::Instrumentalness, 0.25),
+        (AudioFeature::Liveness, 0.375),
+        (AudioFeature::Valence, 0.625),
+        (AudioFeature::Tempo, 120.5),
+        (AudioFeature::TimeSignature, 4.0),
+    ] {
+        assert_eq!(track.features.get(feature), Some(value), "{feature}");
+    }
 }
