@@ -16,6 +16,8 @@ mod token_file;
 mod token_reply;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 #[path = "../tests/mock/mod.rs"]
 mod mock;
 

@@ -148,6 +148,12 @@ fn understand(head: &str, state: &str) -> Visit {
     }
 }
 
+/// For fuzzing: reads a request and says whether it brings a code.
+#[cfg(test)]
+pub(crate) fn probe(head: &str, state: &str) -> bool {
+    matches!(understand(head, state), Visit::Code(_))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

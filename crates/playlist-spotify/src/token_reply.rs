@@ -53,3 +53,19 @@ fn refused(reply: ureq::Response, what: String, secrets: &[&str]) -> Error {
     }
     refusal(status, header.as_deref(), &body, what, secrets)
 }
+
+/// For fuzzing: what is wrong with a reply of the token endpoint.
+#[cfg(test)]
+pub(crate) fn probe(body: &str) -> Option<String> {
+    let old = crate::token_file::StoredToken::new("client", 0);
+    match serde_json::from_str::<rspotify::Token>(body) {
+        Ok(token) => {
+            crate::session::merge(&old, &token);
+            None
+        }
+        Err(error) => {
+            let error = ClientError::ParseJson(error);
+            Some(token_error(&SpotifyConfig::new("client"), error, &[]).to_string())
+        }
+    }
+}

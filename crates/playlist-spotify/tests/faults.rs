@@ -1,4 +1,5 @@
 //! A network that is slow, broken or full.
+#![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
 
 mod support;
 

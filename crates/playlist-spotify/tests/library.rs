@@ -1,4 +1,5 @@
 //! What comes of the lists that Spotify sends, in every shape.
+#![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
 
 mod support;
 

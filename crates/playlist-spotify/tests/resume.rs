@@ -1,4 +1,5 @@
 //! Runs that are killed, lists that change: nothing is lost and nothing is doubled.
+#![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! A sign-in that lasts: renewals that lose nothing, and the ways in which it ends.
+#![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! The sign-in, with a browser that behaves as browsers do.
+#![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
 
 mod support;
 

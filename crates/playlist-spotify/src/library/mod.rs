@@ -331,3 +331,31 @@ fn source_name(source: &ListSource) -> String {
         ListSource::Album(id) => format!("album {id}"),
     }
 }
+
+/// For fuzzing: reads `reply` as everything that it may be; the entries and the tracks found. What is found must
+/// survive being kept.
+#[cfg(test)]
+pub(crate) fn probe(reply: &Value) -> (usize, usize) {
+    let (mut n_entries, mut n_tracks) = (0, 0);
+    PlaylistInfo::read(reply, Some("me"));
+    for part in [reply, &reply["items"], &reply["tracks"]] {
+        let Ok(page) = Page::read(part, 50, LIMIT) else {
+            continue;
+        };
+        assert!(page.next_offset.is_none_or(|next| next > 50));
+        assert!(page.fingerprint().len() < 60);
+        for value in page.entries {
+            PlaylistInfo::read(value, None);
+            for entry in [entry::wrapped(value), entry::bare(value, Some("album"))] {
+                let text = serde_json::to_string(&entry).unwrap();
+                assert_eq!(serde_json::from_str::<entry::Entry>(&text).unwrap(), entry);
+                n_entries += 1;
+                if let entry::Entry::Track(track) = entry {
+                    assert!(track.key().is_some() && !(track.is_local && track.id.is_some()));
+                    n_tracks += 1;
+                }
+            }
+        }
+    }
+    (n_entries, n_tracks)
+}

@@ -1,6 +1,12 @@
 //! What the tests of this crate share: a listener's library behind the mock, settings that point to it, waits that
 //! take no time, and a small generator of numbers.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "each test file uses a part of it"
+)]
 
 #[path = "../mock/mod.rs"]
 pub mod mock;
