@@ -43,7 +43,7 @@ impl fmt::Display for MissingReason {
         match self {
             Self::LocalFile => f.write_str("local files"),
             Self::NoId => f.write_str("without an id to look up"),
-            Self::NotAsked => f.write_str("not looked up: no source of features is switched on"),
+            Self::NotAsked => f.write_str("not looked up"),
             Self::NotKnown => f.write_str("not known to any source that was asked"),
             Self::NotAnswered(source) => write!(f, "not answered by `{source}`"),
         }
