@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use playlist_dataset::Split;
-use playlist_metrics::{Interval, corrected_mean_interval, signed_rank_test};
+use playlist_metrics::signed_rank_test;
 use playlist_report::{
     ComparisonReport, MetricsSection, OverallSection, PairedSection, SplitScores, TaskModelSection,
     TaskSection,
 };
 
+use crate::evaluate::{PartSizes, interval_over_repeats};
 use crate::run::Run;
 use crate::{Experiment, ExperimentConfig, Result, Source, SplitMethod, versions};
 
@@ -86,11 +87,18 @@ impl Experiment {
                 break;
             }
         }
-        let (n_train, n_test) = (splits[0].0.train.len(), splits[0].0.test.len());
+        let sizes = PartSizes {
+            n_train: splits[0].0.train.len(),
+            n_test: splits[0].0.test.len(),
+        };
+        let n_classes = self.labels.n_classes();
         let models = self.config.models.iter().enumerate().map(|(index, model)| {
             let own: Vec<&Run> = runs.iter().map(|run| &run[index]).collect();
-            let intervals =
-                WITH_INTERVAL.map(|name| (name.to_owned(), interval(&own, name, n_train, n_test)));
+            let metrics: Vec<MetricsSection> = own.iter().map(|run| run.scores.metrics).collect();
+            let intervals = WITH_INTERVAL.map(|name| {
+                let interval = interval_over_repeats(&metrics, name, sizes, n_classes);
+                (name.to_owned(), interval)
+            });
             TaskModelSection {
                 name: model.to_string(),
                 splits: own.iter().map(|run| scores(run)).collect(),
@@ -101,7 +109,7 @@ impl Experiment {
         Ok(TaskSection {
             name: name.to_owned(),
             n: self.table.n_tracks(),
-            n_classes: self.labels.n_classes(),
+            n_classes,
             models: models.collect(),
         })
     }
@@ -113,14 +121,6 @@ fn scores(run: &Run) -> SplitScores {
         fit_seconds: run.fit_seconds,
         predict_seconds: run.predict_seconds,
     }
-}
-
-fn interval(runs: &[&Run], name: &str, n_train: usize, n_test: usize) -> Option<Interval> {
-    let values: Vec<f64> = runs
-        .iter()
-        .map(|run| run.scores.metrics.get(name))
-        .collect::<Option<_>>()?;
-    corrected_mean_interval(&values, n_train, n_test, 0.95).ok()
 }
 
 /// What it comes to over all tables that were finished.

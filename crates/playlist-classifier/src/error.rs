@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use playlist_report::{ClassCount, DroppedCount};
+
 /// The result of every fallible function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -82,14 +84,34 @@ pub enum Error {
     /// A saved model meets tracks of other classes.
     #[error(
         "the model tells {} apart, the tracks are labelled {}: label them alike",
-        expected.join(" from "),
-        found.join(" and ")
+        few(expected, " from "),
+        few(found, " and ")
     )]
     OtherClasses {
         /// The classes of the model.
         expected: Vec<String>,
         /// The classes of the tracks.
         found: Vec<String>,
+    },
+    /// Too few classes are left once the rows that cannot be used are dropped.
+    #[error(
+        "`{path}`: expected tracks of at least two classes, found {}: {} of {rows_read} rows were dropped ({}){}",
+        left_text(left),
+        dropped.iter().map(|dropped| dropped.rows).sum::<usize>(),
+        dropped_text(dropped),
+        lost_text(lost)
+    )]
+    ClassesDropped {
+        /// The table.
+        path: String,
+        /// What is left of each class: one class or none.
+        left: Vec<ClassCount>,
+        /// The classes of which nothing is left, with what there was of each.
+        lost: Vec<ClassCount>,
+        /// The rows before.
+        rows_read: usize,
+        /// The rows that were dropped, by reason.
+        dropped: Vec<DroppedCount>,
     },
     /// Every track was used to train the saved model.
     #[error("the model was trained on all {n_tracks} tracks: give it tracks that it has not seen")]
@@ -106,6 +128,43 @@ pub enum Error {
         #[source]
         source: csv::Error,
     },
+}
+
+/// Names joined by `word`, of more than two by commas; of many only the first.
+fn few(names: &[String], word: &str) -> String {
+    const MOST: usize = 6;
+    match names.len() {
+        0..=2 => names.join(word),
+        n if n <= MOST + 1 => names.join(", "),
+        n => format!("{} and {} more", names[..MOST].join(", "), n - MOST),
+    }
+}
+
+fn left_text(left: &[ClassCount]) -> String {
+    match left {
+        [] => "none".to_owned(),
+        [only] => format!("{} of class `{}` alone", only.n_tracks, only.name),
+        several => few(&quoted(several), " and "),
+    }
+}
+
+fn dropped_text(dropped: &[DroppedCount]) -> String {
+    let each: Vec<String> = dropped
+        .iter()
+        .map(|dropped| format!("{}: {}", dropped.reason, dropped.rows))
+        .collect();
+    each.join("; ")
+}
+
+fn lost_text(lost: &[ClassCount]) -> String {
+    if lost.is_empty() {
+        return String::new();
+    }
+    format!(", among them all of class {}", few(&quoted(lost), " and "))
+}
+
+fn quoted(classes: &[ClassCount]) -> Vec<String> {
+    classes.iter().map(|class| format!("`{}`", class.name)).collect()
 }
 
 /// Names for a message, each in backticks; of many only the first.

@@ -33,9 +33,17 @@ pub(crate) fn learn_threshold(rule: ThresholdRule, y: &Labels, p: &Probabilities
 }
 
 /// Scores predictions; `test_loss` is filled in by [`test_loss`].
+///
+/// Of two classes without a threshold the more probable one is answered, of equally probable ones the positive.
 pub(crate) fn score(y: &Labels, p: &Probabilities, threshold: Option<f64>) -> Result<Scores> {
-    if let (Ok(positive), Some(threshold)) = (p.positive(), threshold) {
-        return Ok(binary(BinaryReport::new(&y.positives()?, positive, threshold)?));
+    if let Ok(positive) = p.positive() {
+        let mut scores = binary(BinaryReport::new(
+            &y.positives()?,
+            positive,
+            threshold.unwrap_or(0.5),
+        )?);
+        scores.metrics.threshold = threshold;
+        return Ok(scores);
     }
     let report = MultiClassReport::new(y.y(), &p.to_rows(), p.n_classes())?;
     let metrics = MetricsSection {
@@ -102,10 +110,10 @@ pub(crate) fn test_loss(
     }
 }
 
-/// A model against always answering the larger class of the test part.
-pub(crate) fn against_majority(test: &MajorityTest) -> Comparison {
+/// A model against always answering the larger class of the test part, which is called `reference`.
+pub(crate) fn against_majority(test: &MajorityTest, reference: &str) -> Comparison {
     Comparison {
-        against: "majority".to_owned(),
+        against: reference.to_owned(),
         metric: "accuracy".to_owned(),
         score: test.accuracy,
         other_score: test.majority_share,
@@ -185,14 +193,37 @@ pub(crate) fn over_repeats(
 pub(crate) fn intervals_over_repeats(
     repeats: &[MetricsSection],
     sizes: PartSizes,
+    n_classes: usize,
 ) -> BTreeMap<String, Option<Interval>> {
     MetricsSection::names()
         .filter(|name| *name != "threshold")
         .map(|name| {
-            let values: Option<Vec<f64>> = repeats.iter().map(|repeat| repeat.get(name)).collect();
-            let interval = values
-                .and_then(|values| corrected_mean_interval(&values, sizes.n_train, sizes.n_test, LEVEL).ok());
-            (name.to_owned(), interval)
+            (
+                name.to_owned(),
+                interval_over_repeats(repeats, name, sizes, n_classes),
+            )
         })
         .collect()
+}
+
+/// The corrected resampled interval of the mean of one score, cut to the score's range; `None` where the score is
+/// undefined on any of the splits.
+pub(crate) fn interval_over_repeats(
+    repeats: &[MetricsSection],
+    name: &str,
+    sizes: PartSizes,
+    n_classes: usize,
+) -> Option<Interval> {
+    let values: Vec<f64> = repeats
+        .iter()
+        .map(|repeat| repeat.get(name))
+        .collect::<Option<_>>()?;
+    let interval = corrected_mean_interval(&values, sizes.n_train, sizes.n_test, LEVEL).ok()?;
+    let most = match name {
+        "log_loss" | "test_loss" => f64::INFINITY,
+        // The squares of all classes are added.
+        "brier" if n_classes > 2 => 2.0,
+        _ => 1.0,
+    };
+    Some(interval.within(0.0..=most))
 }

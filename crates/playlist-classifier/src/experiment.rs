@@ -1,13 +1,15 @@
 //! What is compared on which tracks: reads, cleans, balances and labels tables.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use playlist_core::{AudioFeature, FeatureMatrix, Labels};
 use playlist_dataset::{Balance, CleanConfig, GroupBy, ReadOptions, TrackTable, read_table, select_features};
 use playlist_metrics::ThresholdRule;
-use playlist_report::{ClassCount, DatasetSection, DroppedCount, SourceSection};
+use playlist_report::{ClassCount, DatasetSection, SourceSection};
 
 use crate::collect::{Collected, collect};
+use crate::dropped::{dropped_counts, explained};
 use crate::model::{FitSettings, ModelName};
 use crate::{Result, telltale};
 
@@ -106,6 +108,8 @@ pub struct Experiment {
     pub(crate) features: Vec<AudioFeature>,
     pub(crate) x: FeatureMatrix,
     pub(crate) dataset: DatasetSection,
+    /// Whether the classes are those of a pair of files, so that a model knows them by their roles.
+    pub(crate) labels_by_role: bool,
 }
 
 impl Experiment {
@@ -164,6 +168,7 @@ impl Experiment {
         let (positive, negative) = (side(positive, &yes)?, side(negative, &no)?);
         let n_rows = positive.n_rows + negative.n_rows;
         let mut experiment = Self::prepare(vec![positive.table, negative.table], config)?;
+        experiment.labels_by_role = true;
         experiment.dataset.rows_read = n_rows;
         experiment.dataset.sources = [positive.sources, negative.sources].concat();
         for entry in [positive.dropped, negative.dropped].concat().into_iter().rev() {
@@ -182,8 +187,11 @@ impl Experiment {
     pub fn prepare(tables: Vec<TrackTable>, config: ExperimentConfig) -> Result<Self> {
         let sources = tables.iter().map(source_section).collect();
         let (table, cleaned) = CleanConfig::default().clean(&TrackTable::concat(tables)?)?;
-        let (table, balanced) = config.balance.apply(&table)?;
-        let labels = table.labelled(config.positive_class.as_deref())?;
+        let lacking = |error| explained(error, table.name(), &cleaned);
+        let (table, balanced) = config.balance.apply(&table).map_err(lacking)?;
+        let labels = table
+            .labelled(config.positive_class.as_deref())
+            .map_err(lacking)?;
         let mut known = table.known_features();
         let asked = config.features.as_deref().unwrap_or_default();
         let (telltale, mut notes) = telltale::find(&table, &labels, &known, asked)?;
@@ -198,35 +206,15 @@ impl Experiment {
         let features = select_features(&known, config.features.as_deref(), &drop)?;
         notes.extend(telltale::absent(&features, &telltale, &config));
         let x = table.features(&features)?;
-        let dropped = [
-            ("no label", cleaned.n_without_label),
-            ("no audio feature", cleaned.n_without_features),
-            ("under more than one label", cleaned.n_conflicting),
-            ("the same id as an earlier row", cleaned.n_same_id),
-            ("the same audio features as an earlier row", cleaned.n_same_audio),
-            ("cut to balance the classes", balanced.rows_in - balanced.rows_out),
-        ];
-        let dropped = dropped.into_iter().filter(|(_, rows)| *rows > 0);
-        let missing = features.iter().enumerate().map(|(index, feature)| {
-            (
-                feature.to_string(),
-                x.column(index).filter(Option::is_none).count(),
-            )
-        });
         let dataset = DatasetSection {
             sources,
             rows_read: cleaned.rows_in,
-            dropped: dropped
-                .map(|(reason, rows)| DroppedCount {
-                    reason: reason.to_owned(),
-                    rows,
-                })
-                .collect(),
+            dropped: dropped_counts(&cleaned, Some(&balanced)),
             n_tracks: table.n_tracks(),
             classes: class_counts(&labels),
             positive_class: (labels.n_classes() == 2).then(|| labels.class_names()[1].clone()),
             features: features.iter().map(ToString::to_string).collect(),
-            missing: missing.filter(|(_, count)| *count > 0).collect(),
+            missing: missing_counts(&x),
             notes,
             fingerprint: table.fingerprint(),
         };
@@ -237,6 +225,7 @@ impl Experiment {
             features,
             x,
             dataset,
+            labels_by_role: false,
         })
     }
 
@@ -278,6 +267,15 @@ pub(crate) fn source_section(table: &TrackTable) -> SourceSection {
         rows: report.n_rows,
         notes: report.notes.iter().map(ToString::to_string).collect(),
     }
+}
+
+/// The missing values by feature; features without any are left out.
+pub(crate) fn missing_counts(x: &FeatureMatrix) -> BTreeMap<String, usize> {
+    let counts = x.columns().iter().enumerate().map(|(index, feature)| {
+        let n_missing = x.column(index).filter(Option::is_none).count();
+        (feature.clone(), n_missing)
+    });
+    counts.filter(|(_, n_missing)| *n_missing > 0).collect()
 }
 
 pub(crate) fn class_counts(labels: &Labels) -> Vec<ClassCount> {

@@ -2,6 +2,7 @@
 
 mod collect;
 mod comparison;
+mod dropped;
 mod error;
 mod evaluate;
 mod experiment;

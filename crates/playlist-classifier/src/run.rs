@@ -5,7 +5,9 @@ use std::time::Instant;
 use playlist_core::{Classifier, FeatureMatrix, Labels, Probabilities};
 use playlist_dataset::{GroupBy, Split, SplitConfig};
 use playlist_metrics::ThresholdRule;
-use playlist_report::{ExperimentReport, MetricsSection, ModelSection, SplitSection, TestsSection, verdict};
+use playlist_report::{
+    ExperimentReport, LARGER_TEST_CLASS, MetricsSection, ModelSection, SplitSection, TestsSection, verdict,
+};
 
 use crate::evaluate::{
     PartSizes, Scores, against_baseline, against_majority, intervals_over_repeats, learn_threshold,
@@ -13,7 +15,7 @@ use crate::evaluate::{
 };
 use crate::experiment::class_counts;
 use crate::model::{AnyPipeline, fit};
-use crate::saved::{SavedModel, TrainingInfo, row_keys};
+use crate::saved::{SavedModel, TrainingInfo};
 use crate::{Experiment, ModelName, Result, SplitMethod, versions};
 
 /// What [`Experiment::run`] found out.
@@ -34,6 +36,8 @@ pub(crate) struct Run {
     pipeline: AnyPipeline,
     threshold: Option<f64>,
     pub(crate) scores: Scores,
+    /// Whether the larger class of the training part is the larger one of the test part too.
+    has_same_majority: bool,
     p_test: Probabilities,
     pub(crate) fit_seconds: f64,
     pub(crate) predict_seconds: f64,
@@ -75,7 +79,7 @@ impl Experiment {
         let models = (0..self.config.models.len())
             .map(|index| self.model_section(index, &runs, &first_split))
             .collect::<Result<_>>()?;
-        let report = self.report(&first_split, runs.len(), models);
+        let report = self.report(&first_split, (runs.len(), repeats), models);
         let first = runs.swap_remove(0);
         let predictions = first
             .iter()
@@ -121,6 +125,8 @@ impl Experiment {
         let (train, test) = ((&train_x, &train_y), (&test_x, &test_y));
         let (pipeline, fit_seconds) = fit(name, &self.features, train, test, &settings)?;
         let threshold = match self.config.threshold {
+            // It has no threshold to learn: it answers with the larger class.
+            _ if name == ModelName::Majority => None,
             ThresholdRule::Fixed(threshold) => (self.labels.n_classes() == 2).then_some(threshold),
             rule => learn_threshold(rule, &train_y, &pipeline.predict_proba(&train_x)?)?,
         };
@@ -133,6 +139,7 @@ impl Experiment {
             pipeline,
             threshold,
             scores,
+            has_same_majority: has_same_majority(&train_y, &test_y),
             p_test,
             fit_seconds,
             predict_seconds,
@@ -154,7 +161,7 @@ impl Experiment {
             [only] => (only.scores.metrics, only.scores.intervals.clone()),
             _ => (
                 MetricsSection::mean(&repeats),
-                intervals_over_repeats(&repeats, sizes),
+                intervals_over_repeats(&repeats, sizes, self.labels.n_classes()),
             ),
         };
         let tests = self.tests(index, runs, first, sizes)?;
@@ -172,7 +179,11 @@ impl Experiment {
             predict_seconds: mean(|run| run.predict_seconds),
             metrics,
             intervals,
-            verdict: verdict(name.name(), &tests),
+            verdict: if name == ModelName::Majority {
+                majority_verdict(runs)
+            } else {
+                verdict(name.name(), &tests)
+            },
             tests,
             warnings,
             repeats: if own.len() > 1 { repeats } else { Vec::new() },
@@ -197,9 +208,10 @@ impl Experiment {
             .position(|model| *model == ModelName::LogisticRaw);
         let baseline = baseline.filter(|baseline| *baseline != index);
         let baseline_name = ModelName::LogisticRaw.name();
+        let reference = reference(runs);
         if let [run] = runs {
             let test_y = self.labels.select_rows(&first.test);
-            let majority = Some(against_majority(&run[index].scores.majority));
+            let majority = Some(against_majority(&run[index].scores.majority, reference));
             let compare = |other: usize| {
                 against_baseline(baseline_name, &test_y, &run[index].p_test, &run[other].p_test)
             };
@@ -225,14 +237,14 @@ impl Experiment {
                 .collect();
             over_repeats(baseline_name, "roc_auc", &pairs?, sizes)
         });
-        let majority = over_repeats("majority", "accuracy", &majority, sizes);
+        let majority = over_repeats(reference, "accuracy", &majority, sizes);
         Ok(TestsSection { majority, baseline })
     }
 
     pub(crate) fn report(
         &self,
         split: &Split,
-        repeats: usize,
+        (repeats, repeats_asked): (usize, usize),
         models: Vec<ModelSection>,
     ) -> ExperimentReport {
         let (method, group_by, test_fraction) = match &self.config.split {
@@ -249,9 +261,11 @@ impl Experiment {
                 group_by: group_by.to_string(),
                 test_fraction,
                 n_train: split.train.len(),
+                n_valid: split.valid.len(),
                 n_test: split.test.len(),
                 test_classes: class_counts(&self.labels.select_rows(&split.test)),
                 repeats,
+                repeats_asked,
             },
             seed: self.config.seed,
             versions: versions(self.config.fit.backend),
@@ -260,11 +274,7 @@ impl Experiment {
     }
 
     fn saved(&self, name: ModelName, run: Run, split: &Split) -> SavedModel {
-        let seen: Vec<u64> = split
-            .train
-            .iter()
-            .flat_map(|row| row_keys(&self.table, *row))
-            .collect();
+        let (known_by, seen) = SavedModel::keys(&self.features, &self.table, &split.train);
         SavedModel::new(
             run.pipeline,
             name,
@@ -274,10 +284,45 @@ impl Experiment {
                 n_train: split.train.len(),
                 seed: self.config.seed,
                 metrics: run.scores.metrics,
+                known_by,
                 seen,
             },
         )
     }
+}
+
+/// Whether always answering the larger class of the training part is as often right on the test part as always
+/// answering the larger one there. Of equal classes [`playlist_core::Majority`] answers the positive one of two, the
+/// first of more.
+fn has_same_majority(train_y: &Labels, test_y: &Labels) -> bool {
+    let (train, test) = (train_y.class_counts(), test_y.class_counts());
+    let most = train.iter().max();
+    let answer = if train.len() == 2 {
+        train.iter().rposition(|count| Some(count) == most)
+    } else {
+        train.iter().position(|count| Some(count) == most)
+    };
+    answer.map(|class| test[class]) == test.iter().copied().max()
+}
+
+/// What every model is measured against: the majority model, where that answers the larger class of the test part.
+fn reference(runs: &[Vec<Run>]) -> &'static str {
+    if runs.iter().flatten().all(|run| run.has_same_majority) {
+        ModelName::Majority.name()
+    } else {
+        LARGER_TEST_CLASS
+    }
+}
+
+fn majority_verdict(runs: &[Vec<Run>]) -> String {
+    let name = ModelName::Majority.name();
+    if reference(runs) == name {
+        return verdict(name, &TestsSection::default());
+    }
+    format!(
+        "{name} always answers the larger class of the training part; the others are measured against always \
+         answering the larger class of the test part, which is another."
+    )
 }
 
 /// The warnings of the first split that has any; with several splits it is said in how many.

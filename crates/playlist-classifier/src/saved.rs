@@ -3,8 +3,10 @@
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
-use playlist_core::{AudioFeature, Classifier, FeatureMatrix, Majority, Overwrite, Pipeline, Probabilities};
-use playlist_dataset::{Preprocessor, TrackTable};
+use playlist_core::{
+    AudioFeature, Classifier, FeatureMatrix, Labels, Majority, Overwrite, Pipeline, Probabilities,
+};
+use playlist_dataset::{CleanConfig, Preprocessor, TrackTable};
 use playlist_logistic::Logistic;
 use playlist_mlp::{Backend, MlpClassifier, ModelFile};
 use playlist_report::MetricsSection;
@@ -12,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::model::{AnyClassifier, AnyPipeline};
-use crate::{ModelName, Result};
+use crate::{Error, ModelName, Result};
 
 /// The kind of our files.
 const KIND: &str = "playlist-classifier";
@@ -29,6 +31,9 @@ pub struct TrainingInfo {
     pub seed: u64,
     /// The scores on the test part at the time.
     pub metrics: MetricsSection,
+    /// The features by whose values a training track is known again, beside its id: the model's own where these are
+    /// enough to tell recordings apart, else all that the table had.
+    pub known_by: Vec<AudioFeature>,
     /// Keys of the training tracks, sorted, so that they are known again in other tables.
     pub seen: Vec<u64>,
 }
@@ -93,7 +98,8 @@ impl SavedModel {
         self.name
     }
 
-    /// Where a probability turns into a yes; `None` with more than two classes.
+    /// Where a probability turns into a yes; `None` with more than two classes, and for the majority class, which
+    /// answers with the larger class of the training part.
     #[must_use]
     pub const fn threshold(&self) -> Option<f64> {
         self.threshold
@@ -105,13 +111,87 @@ impl SavedModel {
         &self.training
     }
 
-    /// Whether the track in `row` was in the training part: by its id or by identical audio features.
+    /// Which tracks of `table` were in the training part, `[n_tracks]`: by their ids or by identical audio features,
+    /// those of [`TrainingInfo::known_by`].
     ///
-    /// # Panics
-    /// When `row` is out of range.
+    /// Where the table lacks one of these, the model's own features decide: if they are few, other tracks may have the
+    /// same values and count as seen as well.
     #[must_use]
-    pub fn has_seen(&self, table: &TrackTable, row: usize) -> bool {
-        row_keys(table, row).any(|key| self.seen.contains(&key))
+    pub fn has_seen(&self, table: &TrackTable) -> Vec<bool> {
+        let columns = self.features();
+        let known_by = &self.training.known_by;
+        let audio = if *known_by == columns || self.recognises(table) {
+            (KnownBy::Audio, known_by.as_slice())
+        } else {
+            (KnownBy::Columns, columns.as_slice())
+        };
+        let is_seen = |row| row_keys(table, row, &[audio]).any(|key| self.seen.contains(&key));
+        (0..table.n_tracks()).map(is_seen).collect()
+    }
+
+    /// Whether `table` knows all the features by which training tracks are known again.
+    pub(crate) fn recognises(&self, table: &TrackTable) -> bool {
+        let known = table.known_features();
+        let mut needed = self.training.known_by.iter();
+        needed.all(|feature| known.contains(feature))
+    }
+
+    /// The columns as features.
+    pub(crate) fn features(&self) -> Vec<AudioFeature> {
+        let parsed = self.columns().iter().map(|name| name.parse());
+        parsed.filter_map(Result::ok).collect()
+    }
+
+    /// Keys of the tracks in `rows` of the table that `columns` were learnt from, and what they are made of.
+    pub(crate) fn keys(
+        columns: &[AudioFeature],
+        table: &TrackTable,
+        rows: &[usize],
+    ) -> (Vec<AudioFeature>, Vec<u64>) {
+        let fewest = CleanConfig::default().min_identical_features;
+        let known_by = if columns.len() < fewest {
+            table.known_features()
+        } else {
+            columns.to_vec()
+        };
+        let audio = [(KnownBy::Audio, known_by.as_slice()), (KnownBy::Columns, columns)];
+        let audio = if known_by == columns { &audio[..1] } else { &audio };
+        let keys = rows.iter().flat_map(|row| row_keys(table, *row, audio));
+        let keys = keys.collect();
+        (known_by, keys)
+    }
+
+    /// `labels` in the model's own order of classes, which decides which is positive, and what should be known of it.
+    ///
+    /// Classes are matched by name. Two classes of other names are matched by role where `by_role` says that they
+    /// have one: positive with positive, negative with negative.
+    ///
+    /// # Errors
+    /// [`Error::OtherClasses`].
+    pub(crate) fn match_labels(&self, labels: &Labels, by_role: bool) -> Result<(Labels, Vec<String>)> {
+        let (expected, found) = (self.class_names(), labels.class_names());
+        let position = |name: &String| expected.iter().position(|class| class == name);
+        let by_name: Option<Vec<usize>> = found.iter().map(position).collect();
+        let has_roles = by_role && expected.len() == 2 && found.len() == 2;
+        let contradicts = |(role, name): (usize, &String)| position(name).is_some_and(|own| own != role);
+        let (positions, notes) = match by_name {
+            Some(positions) => (positions, Vec::new()),
+            None if has_roles && !found.iter().enumerate().any(contradicts) => {
+                let note = format!(
+                    "the classes have other names than in training and are matched by role: `{}` as `{}`, `{}` as `{}`",
+                    found[1], expected[1], found[0], expected[0]
+                );
+                (vec![0, 1], vec![note])
+            }
+            None => {
+                return Err(Error::OtherClasses {
+                    expected: expected.to_vec(),
+                    found: found.to_vec(),
+                });
+            }
+        };
+        let y = labels.y().iter().map(|label| positions[*label]).collect();
+        Ok((Labels::new(expected.to_vec(), y)?, notes))
     }
 
     /// Saves everything as one file.
@@ -183,17 +263,41 @@ impl Classifier for SavedModel {
     }
 }
 
-/// Keys by which a track is known again: one of its id, where it has one, and one of its audio features.
-pub(crate) fn row_keys(table: &TrackTable, row: usize) -> impl Iterator<Item = u64> {
+/// What a key of audio is made of, so that keys of one kind never meet those of another.
+#[derive(Clone, Copy)]
+enum KnownBy {
+    Audio,
+    Columns,
+}
+
+/// Keys by which a track is known again: one of its id, where it has one, and one of each set of audio features.
+fn row_keys<'a>(
+    table: &'a TrackTable,
+    row: usize,
+    audio: &'a [(KnownBy, &'a [AudioFeature])],
+) -> impl Iterator<Item = u64> + 'a {
     let id = table.id(row).map(|id| key(b"id", id.as_bytes()));
-    let mut values = Vec::with_capacity(5 * AudioFeature::ALL.len());
-    for feature in AudioFeature::ALL {
-        if let Some(value) = table.value(row, feature) {
-            values.push(feature.index() as u8);
-            values.extend(value.to_le_bytes());
+    let audio = audio.iter().filter_map(move |(kind, features)| {
+        let mut values = Vec::with_capacity(5 * features.len());
+        // In the order of the features, whatever that of the model's columns.
+        for feature in AudioFeature::ALL
+            .iter()
+            .filter(|feature| features.contains(feature))
+        {
+            if let Some(value) = table.value(row, *feature) {
+                values.push(feature.index() as u8);
+                // Adding zero makes both zeros one value.
+                values.extend((value + 0.0).to_le_bytes());
+            }
         }
-    }
-    id.into_iter().chain([key(b"audio", &values)])
+        let kind: &[u8] = match kind {
+            KnownBy::Audio => b"audio",
+            KnownBy::Columns => b"columns",
+        };
+        // Rows of which nothing is known are not the same row.
+        (!values.is_empty()).then(|| key(kind, &values))
+    });
+    id.into_iter().chain(audio)
 }
 
 /// The first eight bytes of a SHA-256.

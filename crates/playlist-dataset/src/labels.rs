@@ -15,7 +15,7 @@ impl TrackTable {
     ///
     /// # Errors
     /// [`Error::NoLabels`], [`Error::Unlabelled`], [`Error::OneClass`], [`Error::UnknownClass`];
-    /// [`Error::Core`] for a positive class among more than two.
+    /// [`Error::Core`] without tracks, and for a positive class among more than two.
     pub fn labelled(&self, positive_class: Option<&str>) -> Result<Labels> {
         let path = || self.name().to_owned();
         let Some(labels) = &self.labels else {
@@ -30,7 +30,11 @@ impl TrackTable {
         }
         let counts = labels.counts();
         if counts.len() < 2 {
-            let (class, n_tracks) = counts.into_iter().next().unwrap_or_default();
+            let Some((class, n_tracks)) = counts.into_iter().next() else {
+                return Err(Error::Core(playlist_core::Error::Empty {
+                    what: "tracks with a label",
+                }));
+            };
             return Err(Error::OneClass {
                 path: path(),
                 class,

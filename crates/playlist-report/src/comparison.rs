@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use comfy_table::{CellAlignment, Table};
+use comfy_table::Table;
 use playlist_metrics::Interval;
 use serde::{Deserialize, Serialize};
 
-use crate::MetricsSection;
-use crate::terminal::STYLE;
+use crate::terminal::{STYLE, table_text};
+use crate::{MetricsSection, printable};
 
 /// Several models on the same splits of several tables, and what that comes to over all of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -120,13 +120,16 @@ impl TaskModelSection {
 #[must_use]
 pub fn comparison_text(report: &ComparisonReport) -> String {
     let mut by_task = Table::new();
-    let names = report.overall.iter().map(|model| model.name.clone());
+    let names = report
+        .overall
+        .iter()
+        .map(|model| printable(&model.name).into_owned());
     let header = ["ROC AUC".to_owned(), "n".to_owned()];
     by_task
         .load_style(STYLE)
         .set_header(header.into_iter().chain(names));
     for task in &report.tasks {
-        let start = [task.name.clone(), task.n.to_string()];
+        let start = [printable(&task.name).into_owned(), task.n.to_string()];
         let scores = task.models.iter().map(|model| {
             let interval = model.intervals.get("roc_auc").copied().flatten();
             interval.map_or_else(
@@ -146,15 +149,10 @@ pub fn comparison_text(report: &ComparisonReport) -> String {
         .set_header(header.chain(["fit s".to_owned()]));
     for model in &report.overall {
         let scores = SHOWN.iter().map(|(name, _)| number(model.metrics.get(name), 4));
-        let row = std::iter::once(model.name.clone()).chain(scores);
+        let row = std::iter::once(printable(&model.name).into_owned()).chain(scores);
         overall.add_row(row.chain([format!("{:.3}", model.fit_seconds)]));
     }
-    for table in [&mut by_task, &mut overall] {
-        for column in table.column_iter_mut().skip(1) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    let mut text = format!("{by_task}\n\n{overall}\n");
+    let mut text = format!("{}\n\n{}\n", table_text(&mut by_task), table_text(&mut overall));
     let pairs: Vec<String> = sentences(report);
     if !pairs.is_empty() {
         let _ = write!(text, "\n{}\n", pairs.join("\n"));
@@ -163,7 +161,9 @@ pub fn comparison_text(report: &ComparisonReport) -> String {
         let _ = writeln!(
             text,
             "note on {} ({}): {}",
-            model.name, task.name, model.warnings[0]
+            printable(&model.name),
+            printable(&task.name),
+            printable(&model.warnings[0])
         );
     }
     text
@@ -209,7 +209,7 @@ fn number(value: Option<f64>, digits: usize) -> String {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('|', "\\|")
+    printable(text).replace('|', "\\|")
 }
 
 /// One sentence a pair of models; each pair once, in the order of the models.

@@ -14,7 +14,8 @@ pub struct ExperimentReport {
     pub dataset: DatasetSection,
     /// How the kept tracks were divided.
     pub split: SplitSection,
-    /// The seed of the split, the initial weights, shuffling and dropout.
+    /// The seed of the split, the initial weights, shuffling and dropout; of a loaded model that of its
+    /// training.
     pub seed: u64,
     /// The versions that made the results.
     pub versions: BTreeMap<String, String>,
@@ -81,7 +82,7 @@ pub struct ClassCount {
 /// How the tracks were divided.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SplitSection {
-    /// `stratified` or `column`.
+    /// `stratified`, `column`, or `unseen` for what a loaded model was not trained on.
     pub method: String,
     /// What was kept together: `track` or `artist`.
     pub group_by: String,
@@ -89,12 +90,16 @@ pub struct SplitSection {
     pub test_fraction: Option<f64>,
     /// Tracks to learn from (first split).
     pub n_train: usize,
+    /// Tracks that a column keeps for choosing, which nothing here does: they are not used (first split).
+    pub n_valid: usize,
     /// Tracks to test on (first split).
     pub n_test: usize,
     /// Tracks of the test part, by class (first split).
     pub test_classes: Vec<ClassCount>,
     /// How many splits were made; with more than one the metrics are means.
     pub repeats: usize,
+    /// How many splits were asked for: more than were made when the run was stopped.
+    pub repeats_asked: usize,
 }
 
 /// One model's results.
@@ -196,7 +201,7 @@ impl MetricsSection {
 /// A comparison of one model with another.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Comparison {
-    /// The other model.
+    /// The other model, or [`LARGER_TEST_CLASS`](crate::LARGER_TEST_CLASS).
     pub against: String,
     /// The score compared: `accuracy` or `roc_auc`.
     pub metric: String,
@@ -204,7 +209,8 @@ pub struct Comparison {
     pub score: f64,
     /// The other model's score.
     pub other_score: f64,
-    /// The probability of such a difference if there were none; undefined when both answer alike.
+    /// The probability of such a difference if there were none; undefined when both answer alike, and when
+    /// the tracks say nothing of how the difference varies.
     pub p_value: Option<f64>,
     /// The test: `mcnemar-one-sided`, `delong`, `mcnemar`, `corrected-resampled-t`.
     pub test: String,
@@ -213,7 +219,8 @@ pub struct Comparison {
 /// The tests that a verdict rests on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct TestsSection {
-    /// Against always answering the larger class.
+    /// Against always answering the larger class of the test part, which is what the majority model does
+    /// unless another class is the larger one of the training part.
     pub majority: Option<Comparison>,
     /// Against the paper's baseline, logistic regression on raw columns.
     pub baseline: Option<Comparison>,

@@ -3,6 +3,7 @@
 mod comparison;
 mod error;
 mod experiment;
+mod printable;
 mod terminal;
 mod verdict;
 
@@ -15,5 +16,6 @@ pub use experiment::{
     ClassCount, Comparison, DatasetSection, DroppedCount, ExperimentReport, MetricsSection, ModelSection,
     SourceSection, SplitSection, TestsSection, to_json,
 };
+pub use printable::printable;
 pub use terminal::{dataset_text, experiment_text, models_table};
-pub use verdict::{SIGNIFICANCE, verdict};
+pub use verdict::{LARGER_TEST_CLASS, SIGNIFICANCE, verdict};

@@ -3,47 +3,55 @@
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 use playlist_metrics::Interval;
 
-use crate::{ClassCount, DatasetSection, ExperimentReport, ModelSection, SplitSection};
+use crate::{ClassCount, DatasetSection, ExperimentReport, ModelSection, SplitSection, printable};
 
 /// One line below the header: a terminal is narrow.
 pub(crate) const STYLE: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
-/// The data report: what was read, what left and why, what remains.
+/// Spaces before a column, beside the one that joins columns.
+const GAP: u16 = 1;
+
+/// The data report: what was read, what left and why, what remains. Names from files are made
+/// [`printable`].
 #[must_use]
 pub fn dataset_text(dataset: &DatasetSection, split: &SplitSection) -> String {
     let mut lines = Vec::new();
     for source in &dataset.sources {
         lines.push(format!(
-            "read     {} rows from {} ({})",
-            source.rows, source.file, source.format
+            "read     {} from {} ({})",
+            counted(source.rows, "row"),
+            printable(&source.file),
+            printable(&source.format)
         ));
-        lines.extend(source.notes.iter().map(|note| format!("         note: {note}")));
+        let notes = source.notes.iter();
+        lines.extend(notes.map(|note| format!("         note: {}", printable(note))));
     }
     if dataset.dropped.is_empty() {
         lines.push("dropped  nothing".to_owned());
     }
     for dropped in &dataset.dropped {
-        lines.push(format!("dropped  {} rows: {}", dropped.rows, dropped.reason));
+        let (rows, reason) = (counted(dropped.rows, "row"), printable(&dropped.reason));
+        lines.push(format!("dropped  {rows}: {reason}"));
     }
     let positive = dataset.positive_class.as_ref();
     let positive = positive
-        .map(|name| format!("; positive class: {name}"))
+        .map(|name| format!("; positive class: {}", printable(name)))
         .unwrap_or_default();
     lines.push(format!(
-        "kept     {} tracks: {}{positive}",
-        dataset.n_tracks,
+        "kept     {}: {}{positive}",
+        counted(dataset.n_tracks, "track"),
         classes_text(&dataset.classes)
     ));
     lines.push(format!(
         "features {}: {}",
         dataset.features.len(),
-        dataset.features.join(", ")
+        printable(&dataset.features.join(", "))
     ));
     let missing = dataset
         .missing
         .iter()
-        .map(|(feature, count)| format!("{feature} {count}"));
+        .map(|(feature, count)| format!("{} {count}", printable(feature)));
     let missing: Vec<String> = missing.collect();
     lines.push(format!(
         "missing  {}",
@@ -53,25 +61,50 @@ pub fn dataset_text(dataset: &DatasetSection, split: &SplitSection) -> String {
             missing.join(", ")
         }
     ));
-    lines.extend(dataset.notes.iter().map(|note| format!("note     {note}")));
+    let notes = dataset.notes.iter();
+    lines.extend(notes.map(|note| format!("note     {}", printable(note))));
+    lines.push(split_line(split));
+    lines.join("\n")
+}
+
+fn split_line(split: &SplitSection) -> String {
     let SplitSection {
         method,
         group_by,
         n_train,
+        n_valid,
         n_test,
         test_classes,
+        repeats,
+        repeats_asked,
         ..
     } = split;
-    let repeats = if split.repeats > 1 {
-        format!("; {} times, means below", split.repeats)
+    let valid = if *n_valid > 0 {
+        format!("{n_valid} valid (not used), ")
     } else {
         String::new()
     };
+    let repeats = match (*repeats, *repeats_asked) {
+        (1, 0 | 1) => String::new(),
+        (1, asked) => format!("; once, {asked} times asked for"),
+        (made, asked) if made < asked => format!("; {made} of {asked} times, means below"),
+        (made, _) => format!("; {made} times, means below"),
+    };
     let test = classes_text(test_classes);
-    lines.push(format!(
-        "split    {method}, by {group_by}: {n_train} train, {n_test} test ({test}){repeats}"
-    ));
-    lines.join("\n")
+    format!(
+        "split    {}, by {}: {n_train} train, {valid}{n_test} test ({test}){repeats}",
+        printable(method),
+        printable(group_by)
+    )
+}
+
+/// The number with its noun.
+fn counted(n: usize, noun: &str) -> String {
+    if n == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{n} {noun}s")
+    }
 }
 
 /// The sizes of classes; many classes are only counted.
@@ -83,9 +116,22 @@ fn classes_text(classes: &[ClassCount]) -> String {
     }
     let each: Vec<String> = classes
         .iter()
-        .map(|class| format!("{} {}", class.n_tracks, class.name))
+        .map(|class| format!("{} {}", class.n_tracks, printable(&class.name)))
         .collect();
     each.join(", ")
+}
+
+/// A table with its names on the left and its numbers on the right, without spaces at the ends of lines.
+pub(crate) fn table_text(table: &mut Table) -> String {
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((if index == 0 { 0 } else { GAP }, 0));
+        if index > 0 {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let text = table.to_string();
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    lines.join("\n")
 }
 
 /// The table of models, one row each; `-` where a value is undefined.
@@ -94,8 +140,8 @@ pub fn models_table(models: &[ModelSection]) -> String {
     let mut table = Table::new();
     table.load_style(STYLE).set_header([
         "model",
-        "accuracy",
-        "precision",
+        "accu-\nracy",
+        "preci-\nsion",
         "recall",
         "F1",
         "ROC AUC [95 %]",
@@ -109,7 +155,7 @@ pub fn models_table(models: &[ModelSection]) -> String {
     for model in models {
         let metrics = &model.metrics;
         let interval = model.intervals.get("roc_auc").copied().flatten();
-        let mut row = vec![model.name.clone()];
+        let mut row = vec![printable(&model.name).into_owned()];
         row.extend([metrics.accuracy, metrics.precision, metrics.recall, metrics.f1].map(number));
         row.push(with_interval(metrics.roc_auc, interval));
         let rest = [
@@ -122,10 +168,7 @@ pub fn models_table(models: &[ModelSection]) -> String {
         row.extend([number(metrics.threshold), number(model.fit_seconds)]);
         table.add_row(row);
     }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table.to_string()
+    table_text(&mut table)
 }
 
 fn number(value: Option<f64>) -> String {
@@ -159,15 +202,163 @@ pub fn experiment_text(report: &ExperimentReport) -> String {
         .map(String::as_str)
         .unwrap_or("none");
     text.push_str(&format!(
-        "\ntest n = {}{positives}; seed {}; backend {backend}\n\n",
-        report.split.n_test, report.seed
+        "\ntest n = {}{positives}; seed {}; backend {}\n\n",
+        report.split.n_test,
+        report.seed,
+        printable(backend)
     ));
+    let SplitSection {
+        repeats,
+        repeats_asked,
+        ..
+    } = report.split;
+    if repeats < repeats_asked {
+        text.push_str(&format!(
+            "stopped after {repeats} of the {repeats_asked} splits that were asked for: the scores are those of {}\n\n",
+            if repeats == 1 { "one split" } else { "these" }
+        ));
+    }
     for model in &report.models {
-        text.push_str(&model.verdict);
+        text.push_str(&printable(&model.verdict));
         text.push('\n');
         for warning in &model.warnings {
-            text.push_str(&format!("  note on {}: {warning}\n", model.name));
+            let (name, warning) = (printable(&model.name), printable(warning));
+            text.push_str(&format!("  note on {name}: {warning}\n"));
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::{DroppedCount, MetricsSection, SourceSection, TestsSection};
+
+    fn model(name: &str) -> ModelSection {
+        let interval = Interval {
+            lower: 0.5,
+            upper: 0.6,
+            level: 0.95,
+        };
+        let metrics = MetricsSection {
+            accuracy: Some(0.5),
+            roc_auc: Some(0.55),
+            ..MetricsSection::default()
+        };
+        ModelSection {
+            name: name.to_owned(),
+            fit_seconds: Some(1234.5),
+            predict_seconds: 0.1,
+            metrics,
+            intervals: BTreeMap::from([("roc_auc".to_owned(), Some(interval))]),
+            tests: TestsSection::default(),
+            verdict: format!("{name} is here."),
+            warnings: vec!["column `a\u{1b}b` is odd".to_owned()],
+            repeats: Vec::new(),
+        }
+    }
+
+    fn report(label: &str) -> ExperimentReport {
+        let classes: Vec<ClassCount> = ["other", label]
+            .map(|name| ClassCount {
+                name: name.to_owned(),
+                n_tracks: 1,
+            })
+            .to_vec();
+        ExperimentReport {
+            dataset: DatasetSection {
+                sources: vec![SourceSection {
+                    file: "a\u{1b}[2J.csv".to_owned(),
+                    format: "CSV".to_owned(),
+                    rows: 1,
+                    notes: vec!["column `x\ny` ignored".to_owned()],
+                }],
+                rows_read: 1,
+                dropped: vec![DroppedCount {
+                    reason: "no label".to_owned(),
+                    rows: 1,
+                }],
+                n_tracks: 1,
+                positive_class: Some(label.to_owned()),
+                classes: classes.clone(),
+                features: vec!["energy".to_owned()],
+                missing: BTreeMap::new(),
+                notes: vec!["`tem\tpo` is not used".to_owned()],
+                fingerprint: String::new(),
+            },
+            split: SplitSection {
+                method: "column".to_owned(),
+                group_by: "track".to_owned(),
+                test_fraction: None,
+                n_train: 20,
+                n_valid: 3,
+                n_test: 9,
+                test_classes: classes,
+                repeats: 1,
+                repeats_asked: 1,
+            },
+            seed: 0,
+            versions: BTreeMap::new(),
+            models: vec![model("logistic-raw"), model("ensemble")],
+        }
+    }
+
+    #[test]
+    fn nothing_from_a_file_steers_the_terminal() {
+        let text = experiment_text(&report("li\u{1b}[31mked\nfake line"));
+        assert!(
+            text.contains("positive class: li\\u{1b}[31mked\\nfake line"),
+            "{text}"
+        );
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text}");
+        assert!(text.lines().all(|line| !line.starts_with("fake")), "{text}");
+    }
+
+    #[test]
+    fn lines_are_narrow_and_end_in_no_space() {
+        let text = experiment_text(&report("liked"));
+        for line in text.lines() {
+            assert_eq!(line, line.trim_end());
+            assert!(line.chars().count() <= 110, "{}: {line}", line.chars().count());
+        }
+    }
+
+    #[test]
+    fn one_row_is_no_rows() {
+        let text = experiment_text(&report("liked"));
+        for expected in ["read     1 row from", "dropped  1 row: ", "kept     1 track: "] {
+            assert!(text.contains(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_used_and_what_was_not_done_is_said() {
+        let mut report = report("liked");
+        let text = experiment_text(&report);
+        assert!(
+            text.contains("20 train, 3 valid (not used), 9 test (1 other, 1 liked)\n"),
+            "{text}"
+        );
+        assert!(!text.contains("stopped"), "{text}");
+        (
+            report.split.n_valid,
+            report.split.repeats,
+            report.split.repeats_asked,
+        ) = (0, 91, 10_000);
+        let text = experiment_text(&report);
+        assert!(
+            text.contains("20 train, 9 test (1 other, 1 liked); 91 of 10000 times, means below\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("\nstopped after 91 of the 10000 splits that were asked for"),
+            "{text}"
+        );
+        (report.split.repeats, report.split.repeats_asked) = (1, 10);
+        let text = experiment_text(&report);
+        assert!(text.contains("; once, 10 times asked for\n"), "{text}");
+        assert!(text.contains("\nstopped after 1 of the 10 splits"), "{text}");
+    }
 }

@@ -1,12 +1,17 @@
 //! What the tests come to, in words.
 
-use crate::{Comparison, TestsSection};
+use crate::{Comparison, TestsSection, printable};
 
 /// The level below which a difference counts as shown.
 pub const SIGNIFICANCE: f64 = 0.05;
 
+/// In [`Comparison::against`]: always answering the larger class of the test part, where no model in the
+/// table does that, because another class is the larger one of the training part or because a model
+/// was loaded.
+pub const LARGER_TEST_CLASS: &str = "larger-test-class";
+
 /// One or two sentences: does the model beat the majority class, does it beat the baseline, how sure is
-/// that?
+/// that? Without tests, that it is what others are measured against.
 ///
 /// # Examples
 /// ```
@@ -28,7 +33,7 @@ pub fn verdict(name: &str, tests: &TestsSection) -> String {
         .map(|(index, comparison)| sentence(if index == 0 { name } else { "It" }, comparison))
         .collect();
     if sentences.is_empty() {
-        return format!("{name} is what the others are measured against.");
+        return format!("{} is what the others are measured against.", printable(name));
     }
     sentences.join(" ")
 }
@@ -40,7 +45,7 @@ fn sentence(subject: &str, comparison: &Comparison) -> String {
         score,
         other_score,
         p_value,
-        ..
+        test,
     } = comparison;
     let is_shown = p_value.is_some_and(|p| p < SIGNIFICANCE);
     let words = match (is_shown, score > other_score) {
@@ -49,12 +54,23 @@ fn sentence(subject: &str, comparison: &Comparison) -> String {
         (false, _) => "is not shown to beat",
     };
     let p = match p_value {
+        None if score != other_score => "no test possible".to_owned(),
+        None if test == "corrected-resampled-t" => "equal on every split".to_owned(),
         None => "no track tells them apart".to_owned(),
         Some(p) if *p < 0.001 => "p < 0.001".to_owned(),
         Some(p) => format!("p = {p:.3}"),
     };
     let metric = if metric == "roc_auc" { "ROC AUC" } else { metric };
-    format!("{subject} {words} {against}: {metric} {score:.3} against {other_score:.3} ({p}).")
+    let against = if against == LARGER_TEST_CLASS {
+        "always answering the larger class of the test part"
+    } else {
+        against
+    };
+    format!(
+        "{} {words} {}: {metric} {score:.3} against {other_score:.3} ({p}).",
+        printable(subject),
+        printable(against)
+    )
 }
 
 #[cfg(test)]
@@ -89,5 +105,33 @@ mod tests {
         assert!(say(comparison(0.6, 0.7, Some(0.01))).contains("is beaten by"));
         assert!(say(comparison(0.6, 0.6, None)).contains("no track tells them apart"));
         assert!(say(None).contains("measured against"));
+    }
+
+    #[test]
+    fn without_a_p_value_unequal_scores_are_not_called_alike() {
+        let say = |mut comparison: Option<Comparison>, test: &str| {
+            comparison.as_mut().unwrap().test = test.to_owned();
+            let tests = TestsSection {
+                majority: comparison,
+                baseline: None,
+            };
+            verdict("x", &tests)
+        };
+        let expected = "x is not shown to beat logistic-raw: ROC AUC 1.000 against 0.000 (no test possible).";
+        assert_eq!(say(comparison(1.0, 0.0, None), "delong"), expected);
+        assert!(say(comparison(0.6, 0.6, None), "corrected-resampled-t").contains("equal on every split"));
+    }
+
+    #[test]
+    fn what_it_is_measured_against_is_named() {
+        let mut against = comparison(0.7, 0.6, Some(0.2)).unwrap();
+        (against.against, against.metric) = (LARGER_TEST_CLASS.to_owned(), "accuracy".to_owned());
+        let tests = TestsSection {
+            majority: Some(against),
+            baseline: None,
+        };
+        let expected = "x\\u{7} is not shown to beat always answering the larger class of the test part: \
+                        accuracy 0.700 against 0.600 (p = 0.200).";
+        assert_eq!(verdict("x\u{7}", &tests), expected);
     }
 }
