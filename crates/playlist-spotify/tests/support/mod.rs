@@ -64,7 +64,8 @@ impl World {
             .with_pause(Duration::ZERO)
             .with_timeout(Duration::from_secs(5))
             .with_sleeper(Arc::clone(&sleeper) as Arc<dyn Sleeper>);
-        server.on("/v1/me", [Reply::json(r#"{"id":"me","display_name":"Me"}"#)]);
+        let me = Reply::json(r#"{"id":"me","display_name":"Me"}"#);
+        server.handle(move |request| (request.path == "/v1/me").then(|| me.clone()));
         Self {
             server,
             folder,
