@@ -33,7 +33,7 @@ pub(crate) fn settle(mut sheet: Sheet<'_>, seen: &mut Seen) -> ReadFile {
     }
     let with_suspicion = |draft: Draft| {
         let suspicion = suspicious::shift(sheet.format, &draft);
-        let own = |row: &&DraftRow| suspicion.is_none_or(|s| row.place.row <= s.after_row());
+        let own = |row: &&DraftRow| suspicion.is_none_or(|suspicion| !suspicion.doubts(row.place.row));
         draft
             .rows
             .iter()
@@ -89,7 +89,7 @@ fn suspect(
 ) {
     let (mut n_shifted, mut n_contradicted) = (0, 0);
     for row in draft.rows.iter_mut().filter(|row| suspicious::has_audio(row)) {
-        let shifted = suspicion.is_some_and(|suspicion| row.place.row > suspicion.after_row());
+        let shifted = suspicion.is_some_and(|suspicion| suspicion.doubts(row.place.row));
         let contradicted = row
             .track
             .id
@@ -109,11 +109,14 @@ fn suspect(
         SuspiciousFeatures::Drop => "dropped, to be looked up elsewhere",
         SuspiciousFeatures::KeepAndWarn => "kept, as asked",
     };
-    if let Some(suspicion) = suspicion.filter(|_| n_shifted > 0) {
-        let why = suspicion.why();
-        report.notes.push(format!(
-            "the features of {n_shifted} tracks seem to be those of others and are {done}: {why}"
-        ));
+    match suspicion {
+        Some(Suspicion::Shifted { after_row }) => report.notes.push(format!(
+            "the features of {n_shifted} tracks seem to be those of others and are {done}: row {after_row}, the first of a batch, has none, and as many are missing at the end as a batch that Exportify was refused leaves"
+        )),
+        Some(Suspicion::Gap { last_row, length }) => report.notes.push(format!(
+            "{length} rows up to row {last_row} have no features and later rows have some: if Exportify was refused a batch there, later tracks may have the features of others; compare some with another source"
+        )),
+        None => {}
     }
     if n_contradicted > 0 {
         report.notes.push(format!(

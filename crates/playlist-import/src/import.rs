@@ -111,6 +111,10 @@ impl fmt::Display for Import {
 /// cannot be read there is listed in [`Import::skipped`]. A file that is given itself is opened whatever it is
 /// called.
 ///
+/// A text, JSON or zip file of any content is playlists or an error. So is nearly every damaged Parquet file, but
+/// polars 0.55 believes the lengths that some pages state, and an absurd one makes it ask for more memory than
+/// there is, which ends the process: read Parquet from sources that you trust.
+///
 /// # Units
 /// Features come out in the units of [`playlist_core::AudioFeature`]. Which unit a column has is decided for the
 /// whole file; each conversion is in the report.

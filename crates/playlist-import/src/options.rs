@@ -7,7 +7,9 @@ use crate::Result;
 /// What becomes of audio features that seem to belong to another track.
 ///
 /// Exportify (pavelkomarov) joins features to tracks by position since May 2025: when Spotify refuses one
-/// batch of tracks, which a single local file can cause, all tracks after it get the features of others.
+/// batch of tracks, which a single local file can cause, all tracks after it get the features of others. That is
+/// told by the rows that are left without features, and by other files of the same import that give the same
+/// tracks other features. A mere gap in the features is told and nothing is done about it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SuspiciousFeatures {

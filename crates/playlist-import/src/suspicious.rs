@@ -15,31 +15,22 @@ use crate::sheet::{Draft, DraftRow};
 /// A batch of Liked Songs; batches of playlists are twice as large.
 const BATCH: usize = 50;
 
-/// Why features seem to belong to another track.
+/// What the rows without features tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Suspicion {
-    /// A batch was refused, and features moved up after this row of the file.
+    /// A batch was refused, and features moved up after this row of the file, counted from 1.
     Shifted { after_row: usize },
-    /// A long run of rows has none, and rows after it have some.
-    AfterGap { after_row: usize, length: usize },
+    /// A run of rows as long as a batch has none, and rows after it have some. The program as it is known does
+    /// not leave such a run, so nothing is doubted; it is told because others may.
+    Gap { last_row: usize, length: usize },
 }
 
 impl Suspicion {
-    /// The last row of the file, counted from 1, whose features are its own.
-    pub(crate) const fn after_row(self) -> usize {
+    /// Whether the features of this row seem to be those of another track.
+    pub(crate) const fn doubts(self, row: usize) -> bool {
         match self {
-            Self::Shifted { after_row } | Self::AfterGap { after_row, .. } => after_row,
-        }
-    }
-
-    pub(crate) fn why(self) -> String {
-        match self {
-            Self::Shifted { after_row } => format!(
-                "row {after_row}, the first of a batch, has no features and the last rows have none either: Exportify was refused a batch and gave all later tracks the features of others"
-            ),
-            Self::AfterGap { after_row, length } => format!(
-                "{length} rows up to row {after_row} have no features and later rows have some: Exportify may have been refused a batch and given later tracks the features of others"
-            ),
+            Self::Shifted { after_row } => row > after_row,
+            Self::Gap { .. } => false,
         }
     }
 }
@@ -52,43 +43,48 @@ pub(crate) fn has_audio(row: &DraftRow) -> bool {
 }
 
 /// Looks for features that moved up; only Exportify at exportify.net joins them by position.
+///
+/// The sign is a row without features where a batch begins, rows with features after it, and an empty tail as
+/// long as the batches that were refused, less one for each. A spreadsheet that filled up rows that ended early
+/// leaves the sign in place; one that sorted the rows wipes it out.
 pub(crate) fn shift(format: ExportFormat, draft: &Draft) -> Option<Suspicion> {
     if format != ExportFormat::Exportify {
         return None;
     }
     let last = draft.rows.iter().rposition(has_audio)?;
-    let tail = draft.rows.len() - 1 - last;
-    let earlier = &draft.rows[..last];
-    let begins_batch = |row: &&DraftRow| (row.place.row - 1).is_multiple_of(BATCH) && !has_audio(row);
-    // A row that ends before its features is one for which the program had no answer at all. A spreadsheet
-    // fills such rows up; then the empty tail tells, which is a multiple of the batch but one.
-    let by_tail = tail > 0 && (tail.is_multiple_of(2 * BATCH - 1) || tail.is_multiple_of(BATCH - 1));
-    let first = earlier
+    let tail = draft.n_rows.saturating_sub(draft.rows[last].place.row);
+    let fits = |size: usize| {
+        let whole = |rows: usize| rows > 0 && rows.is_multiple_of(size - 1);
+        // The last batch may be refused as well, and may be a short one.
+        let last_batch = (draft.n_rows - 1) % size + 1;
+        whole(tail) || tail.checked_sub(last_batch).is_some_and(whole)
+    };
+    let by_tail = fits(BATCH) || fits(2 * BATCH);
+    let first = draft.rows[..last]
         .iter()
-        .filter(begins_batch)
-        .find(|row| row.cut_before_features || by_tail);
-    if let Some(row) = first {
-        return Some(Suspicion::Shifted {
+        .filter(|row| (row.place.row - 1).is_multiple_of(BATCH) && !has_audio(row))
+        // A row that ends before its features is one for which the program had no answer at all.
+        .find(|row| by_tail || row.cut_before_features && tail >= BATCH - 1);
+    match first {
+        Some(row) => Some(Suspicion::Shifted {
             after_row: row.place.row,
-        });
+        }),
+        None => gap(&draft.rows[..=last]),
     }
-    gap(&draft.rows[..=last])
 }
 
-/// The first run of rows without features that is as long as a refused batch. Local files have none anyway.
+/// The first run of rows without features that is as long as a batch but one. Local files have none anyway.
 fn gap(rows: &[DraftRow]) -> Option<Suspicion> {
-    let mut length = 0;
+    let (mut length, mut last_row) = (0, 0);
     for row in rows {
         if has_audio(row) {
             if length >= BATCH - 1 {
-                return Some(Suspicion::AfterGap {
-                    after_row: row.place.row - 1,
-                    length,
-                });
+                return Some(Suspicion::Gap { last_row, length });
             }
             length = 0;
         } else if !row.track.is_local {
             length += 1;
+            last_row = row.place.row;
         }
     }
     None

@@ -60,6 +60,8 @@ fn features_after_a_refused_batch_are_found_and_dropped() {
         (350, 100, &[1, 2], 100),
         (130, 50, &[0], 0),
         (230, 50, &[1, 3], 50),
+        (250, 100, &[0, 2], 0),
+        (230, 50, &[1, 4], 50),
     ] {
         for filled in [false, true] {
             let text = export(&joined_by_position(n, size, refused), filled);
@@ -111,17 +113,30 @@ fn tracks_that_merely_lack_features_are_left_alone() {
 }
 
 #[test]
-fn a_long_gap_is_suspicious_too() {
+fn a_long_gap_is_told_and_nothing_is_dropped() {
     let mut answers: Vec<Option<usize>> = (0..300).map(Some).collect();
     answers[110..170].fill(None);
     let import = read(&export(&answers, true), SuspiciousFeatures::Drop);
     let report = &import.playlists[0].report;
     assert_eq!(
         (report.n_with_features, report.n_suspicious),
-        (110, 130),
+        (240, 0),
         "{import}"
     );
-    assert!(report.notes[0].contains("60 rows up to row 170"), "{report}");
+    assert!(
+        report.notes[0].starts_with("60 rows up to row 170 have no features"),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_short_row_where_a_batch_begins_is_no_sign_by_itself() {
+    let mut answers: Vec<Option<usize>> = (0..250).map(Some).collect();
+    for row in [0, 100, 249] {
+        answers[row] = None;
+    }
+    let import = read(&export(&answers, false), SuspiciousFeatures::Drop);
+    assert_eq!(import.playlists[0].report.n_suspicious, 0, "{import}");
 }
 
 #[test]
