@@ -2,8 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use playlist_classifier::metrics::ThresholdRule;
+use playlist_classifier::{
+    Experiment, ExperimentConfig, ModelName, Outcome, SavedModel, Source, SplitMethod,
+};
 use playlist_core::{
-    Classifier, ClassifierConfig, Error, FeatureMatrix, Labels, MajorityConfig, Pipeline, Transformer,
+    Classifier, ClassifierConfig, Error, FeatureMatrix, Labels, MajorityConfig, Overwrite, Pipeline,
+    Transformer,
 };
 use playlist_dataset::PreprocessorConfig;
 use playlist_logistic::LogisticConfig;
@@ -176,6 +181,120 @@ fn nothing_leaks_from_test_rows() {
         for row in 0..40 {
             assert!((all.get(row, 1) - before.get(row, 1)).abs() < 1e-6, "row {row}");
         }
+    }
+}
+
+/// A table with a column of parts. With `altered` every test row has other features and the other label.
+fn divided_table(altered: bool) -> String {
+    let mut text =
+        "energy,tempo,loudness,valence,acousticness,speechiness,liveness,duration_ms,label,part".to_owned();
+    for row in 0..150_usize {
+        let is_test = row % 3 == 1;
+        let is_altered = altered && is_test;
+        let is_liked = (row % 5 < 2) != is_altered;
+        let noise = |step: usize| (row * step % 89) as f32 / 100.0;
+        let shift = if is_altered { 0.05 } else { 0.0 };
+        let energy = if row % 5 < 2 { 0.1 } else { 0.0 } + noise(37) + shift;
+        let tempo = if is_altered {
+            220.0
+        } else {
+            80.0 + noise(41) * 100.0
+        };
+        let (label, part) = (
+            if is_liked { "liked" } else { "other" },
+            if is_test { "test" } else { "train" },
+        );
+        text += &format!(
+            "\n{energy},{tempo},{},{},{},{},{},{},{label},{part}",
+            -20.0 + noise(7) * 10.0 - shift,
+            noise(11) + shift,
+            noise(13),
+            noise(17),
+            noise(19),
+            200_000 + row * 100
+        );
+    }
+    text
+}
+
+fn outcome_of(text: &str, config: &ExperimentConfig) -> Outcome {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tracks.csv");
+    std::fs::write(&path, text).unwrap();
+    let source = Source::Table { path, label: None };
+    Experiment::read(&source, config.clone()).unwrap().run().unwrap()
+}
+
+fn quick_config() -> ExperimentConfig {
+    let mut config = ExperimentConfig {
+        split: SplitMethod::Column("part".to_owned()),
+        threshold: ThresholdRule::BestF1,
+        ..ExperimentConfig::default()
+    };
+    config.fit.training = config.fit.training.with_epochs(3).with_batch_size(16);
+    config
+}
+
+/// Nothing that a model learns, thresholds included, depends on features or labels of the test part: through the
+/// whole experiment, from the file on, for every model.
+#[test]
+fn nothing_leaks_from_test_rows_through_a_whole_experiment() {
+    for watch_test in [false, true] {
+        let mut config = quick_config();
+        config.fit.watch_test = watch_test;
+        let (plain, altered) = (
+            outcome_of(&divided_table(false), &config),
+            outcome_of(&divided_table(true), &config),
+        );
+        assert_eq!((plain.split.train.len(), plain.split.test.len()), (100, 50));
+        assert_eq!(plain.split, altered.split);
+        for (index, name) in ModelName::ALL.iter().enumerate() {
+            let (model, other) = (&plain.models[index], &altered.models[index]);
+            assert_eq!(model.threshold(), other.threshold(), "{name}");
+            assert_eq!(
+                model.threshold().is_none(),
+                *name == ModelName::Majority,
+                "{name}"
+            );
+            let (p, other) = (&plain.predictions[index], &altered.predictions[index]);
+            for row in &plain.split.train {
+                assert_eq!(p.get(*row, 1), other.get(*row, 1), "{name}, row {row}");
+            }
+            let metrics = |outcome: &Outcome| outcome.report.models[index].metrics;
+            assert_ne!(
+                metrics(&plain),
+                metrics(&altered),
+                "{name}: the test part did change"
+            );
+        }
+    }
+}
+
+/// A saved model is the model, in all that it answers.
+#[test]
+fn every_model_is_the_same_once_saved_and_loaded() {
+    let outcome = outcome_of(&divided_table(false), &quick_config());
+    let folder = tempfile::tempdir().unwrap();
+    for model in &outcome.models {
+        let path = folder.path().join(model.name().to_string());
+        model.save(&path, Overwrite::Refuse).unwrap();
+        let loaded = SavedModel::load(&path, Backend::default()).unwrap();
+        assert_eq!(loaded.name(), model.name());
+        assert_eq!(loaded.threshold(), model.threshold());
+        assert_eq!(loaded.training(), model.training());
+        assert_eq!(loaded.columns(), model.columns());
+        assert_eq!(loaded.class_names(), model.class_names());
+        let values = (0..10 * model.columns().len()).map(|i| (i * 37 % 100) as f32 / 100.0);
+        let x = FeatureMatrix::new(model.columns().to_vec(), values.collect()).unwrap();
+        assert_eq!(
+            loaded.predict_proba(&x).unwrap(),
+            model.predict_proba(&x).unwrap(),
+            "{}",
+            model.name()
+        );
+        let cut = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &cut[..cut.len() / 2]).unwrap();
+        assert!(SavedModel::load(&path, Backend::default()).is_err());
     }
 }
 
