@@ -399,6 +399,35 @@ fn a_playlist_of_an_export_is_a_class_and_nothing_that_it_lacks_is_silent() {
     assert_eq!(both["dataset"]["classes"][1]["n_tracks"], 81);
 }
 
+#[test]
+fn a_playlist_alone_is_held_against_the_background() {
+    let folder = tempfile::tempdir().unwrap();
+    let table =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/datasets/two_listeners.csv")).unwrap();
+    let one: Vec<&str> = table
+        .lines()
+        .filter(|line| !line.contains("listener_b"))
+        .take(601)
+        .collect();
+    let path = folder.path().join("mine.csv");
+    std::fs::write(&path, one.join("\n")).unwrap();
+    let report = json(&[
+        "--positive",
+        path.to_str().unwrap(),
+        "--model",
+        "majority,logistic",
+    ]);
+    assert_eq!(report["dataset"]["positive_class"], "mine");
+    assert_eq!(report["dataset"]["classes"][0]["name"], "background");
+    let notes = report["dataset"]["notes"].to_string();
+    assert!(notes.contains("not against what anybody dislikes"), "{notes}");
+    assert!(
+        notes.contains("the background lacks it for many tracks: `time_signature`"),
+        "{notes}"
+    );
+    assert!(model(&report, "logistic")["metrics"]["roc_auc"].as_f64().unwrap() > 0.6);
+}
+
 /// The files that the table of bad input names.
 fn bad_files(folder: &Path) {
     let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();

@@ -24,9 +24,9 @@ use playlist_classifier::{ExperimentConfig, FitSettings, ModelName, Source, Spli
 pub struct DataArgs {
     /// Tracks on the playlist: a table, an export, a folder or zip of them; FILE#NAME for one playlist of many;
     /// may be given again
-    #[arg(long, value_name = "FILE", requires = "negative", conflicts_with = "table")]
+    #[arg(long, value_name = "FILE", conflicts_with = "table")]
     pub positive: Vec<PathBuf>,
-    /// Other tracks, likewise
+    /// Other tracks, likewise (default: the shipped background of other music)
     #[arg(long, value_name = "FILE", requires = "positive")]
     pub negative: Vec<PathBuf>,
     /// One file with a column of labels
@@ -177,8 +177,12 @@ impl DataArgs {
                 label: self.label.clone(),
             },
             None if self.positive.is_empty() => Source::Table {
-                path: shipped_table(),
+                path: shipped("two_listeners.csv"),
                 label: None,
+            },
+            None if self.negative.is_empty() => Source::Background {
+                positive: self.positive.clone(),
+                background: shipped("background.parquet"),
             },
             None => Source::Pair {
                 positive: self.positive.clone(),
@@ -188,9 +192,9 @@ impl DataArgs {
     }
 }
 
-/// The shipped two listeners: below the current folder, or where the example was built.
-fn shipped_table() -> PathBuf {
-    let path = PathBuf::from("datasets/two_listeners.csv");
+/// A shipped table: below the current folder, or where the example was built.
+fn shipped(name: &str) -> PathBuf {
+    let path = Path::new("datasets").join(name);
     if path.exists() {
         path
     } else {

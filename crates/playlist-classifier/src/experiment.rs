@@ -1,12 +1,13 @@
 //! What is compared on which tracks: reads, cleans, balances and labels tables.
 
 use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use playlist_core::{AudioFeature, FeatureMatrix, Labels};
 use playlist_dataset::{Balance, CleanConfig, GroupBy, ReadOptions, TrackTable, read_table, select_features};
 use playlist_metrics::ThresholdRule;
-use playlist_report::{ClassCount, DatasetSection, SourceSection};
+use playlist_report::{ClassCount, DatasetSection, DroppedCount, SourceSection};
 
 use crate::collect::{Collected, collect};
 use crate::dropped::{dropped_counts, explained};
@@ -24,6 +25,15 @@ pub enum Source {
         positive: Vec<PathBuf>,
         /// Other tracks.
         negative: Vec<PathBuf>,
+    },
+    /// Files of tracks on the playlist, read as in [`Source::Pair`], against a table of other music, where nobody says
+    /// what they dislike. Tracks of the playlist are taken out of the table. The labels are the name of the first file
+    /// and `background`.
+    Background {
+        /// Tracks on the playlist: the positive class.
+        positive: Vec<PathBuf>,
+        /// A table of other music, such as the shipped `datasets/background.parquet`.
+        background: PathBuf,
     },
     /// One table with a column of labels.
     Table {
@@ -142,7 +152,52 @@ impl Experiment {
                 Ok(experiment)
             }
             Source::Pair { positive, negative } => Self::read_pair(positive, negative, &options, config),
+            Source::Background { positive, background } => {
+                Self::read_background(positive, background, &options, config)
+            }
         }
+    }
+
+    fn read_background(
+        positive: &[PathBuf],
+        background: &PathBuf,
+        options: &ReadOptions,
+        config: ExperimentConfig,
+    ) -> Result<Self> {
+        let (yes, no) = class_names(positive, &[PathBuf::from("background")]);
+        let positive = collect(positive)?;
+        let mut other = Collected::from(read_table(background, options)?);
+        let ids: HashSet<&str> = (0..positive.table.n_tracks())
+            .filter_map(|row| positive.table.id(row))
+            .collect();
+        let is_other = |row: &usize| other.table.id(*row).is_none_or(|id| !ids.contains(id));
+        let kept: Vec<usize> = (0..other.table.n_tracks()).filter(is_other).collect();
+        let n_shared = other.table.n_tracks() - kept.len();
+        if n_shared > 0 {
+            let reason = format!("of the background that are on `{yes}`");
+            other.dropped.push(DroppedCount {
+                reason,
+                rows: n_shared,
+            });
+        }
+        other.table = other.table.select_rows(&kept);
+        let mut config = config;
+        let partly = telltale::partly_known(&other.table, config.features.as_deref().unwrap_or_default());
+        config.drop.extend(&partly);
+        let mut experiment = Self::of_sides(positive, other, (&yes, &no), config)?;
+        experiment.dataset.notes.push(format!(
+            "learnt against other music (`{}`), not against what anybody dislikes: a model may learn what is popular as well",
+            background.display()
+        ));
+        if !partly.is_empty() {
+            let names: Vec<String> = partly.iter().map(|feature| format!("`{feature}`")).collect();
+            let note = format!(
+                "not used, since the background lacks it for many tracks: {}",
+                names.join(", ")
+            );
+            experiment.dataset.notes.push(note);
+        }
+        Ok(experiment)
     }
 
     fn read_pair(
@@ -152,22 +207,28 @@ impl Experiment {
         config: ExperimentConfig,
     ) -> Result<Self> {
         let (yes, no) = class_names(positive, negative);
+        let side = |paths: &[PathBuf]| match (&config.split, paths) {
+            // A column of parts is something that only plain tables have.
+            (SplitMethod::Column(_), [path]) => Ok(Collected::from(read_table(path, options)?)),
+            _ => collect(paths),
+        };
+        Self::of_sides(side(positive)?, side(negative)?, (&yes, &no), config)
+    }
+
+    /// Two classes, each from files of its own.
+    fn of_sides(
+        positive: Collected,
+        negative: Collected,
+        (yes, no): (&str, &str),
+        config: ExperimentConfig,
+    ) -> Result<Self> {
         let config = ExperimentConfig {
-            positive_class: Some(yes.clone()),
+            positive_class: Some(yes.to_owned()),
             ..config
         };
-        let side = |paths: &[PathBuf], label: &str| -> Result<Collected> {
-            let mut side = match (&config.split, paths) {
-                // A column of parts is something that only plain tables have.
-                (SplitMethod::Column(_), [path]) => Collected::from(read_table(path, options)?),
-                _ => collect(paths)?,
-            };
-            side.table = side.table.with_label(label);
-            Ok(side)
-        };
-        let (positive, negative) = (side(positive, &yes)?, side(negative, &no)?);
         let n_rows = positive.n_rows + negative.n_rows;
-        let mut experiment = Self::prepare(vec![positive.table, negative.table], config)?;
+        let tables = vec![positive.table.with_label(yes), negative.table.with_label(no)];
+        let mut experiment = Self::prepare(tables, config)?;
         experiment.labels_by_role = true;
         experiment.dataset.rows_read = n_rows;
         experiment.dataset.sources = [positive.sources, negative.sources].concat();

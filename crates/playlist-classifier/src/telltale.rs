@@ -55,6 +55,17 @@ pub(crate) fn find(
     Ok((telltale, notes))
 }
 
+/// The features, not among those `asked` for, that `table` lacks for a notable share of its tracks.
+pub(crate) fn partly_known(table: &TrackTable, asked: &[AudioFeature]) -> Vec<AudioFeature> {
+    let is_partly = |feature: &AudioFeature| {
+        let n_known = (0..table.n_tracks())
+            .filter(|row| table.value(*row, *feature).is_some())
+            .count();
+        (n_known as f64) < (1.0 - NOTABLE) * table.n_tracks() as f64 && !asked.contains(feature)
+    };
+    table.available_features().into_iter().filter(is_partly).collect()
+}
+
 /// A note on those features that would have been used and are not there.
 pub(crate) fn absent(
     used: &[AudioFeature],

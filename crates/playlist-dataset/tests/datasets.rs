@@ -7,10 +7,12 @@ use std::path::PathBuf;
 use playlist_core::AudioFeature;
 use playlist_dataset::{CleanConfig, CleanReport, ReadOptions, SplitConfig, TrackTable, read_table};
 
-fn dataset(name: &str) -> (TrackTable, String) {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../datasets");
-    let table = read_table(folder.join(format!("{name}.csv")), &ReadOptions::default()).unwrap();
-    let card = std::fs::read_to_string(folder.join(format!("{name}.md"))).unwrap();
+fn dataset(file: &str) -> (TrackTable, String) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../../datasets")
+        .join(file);
+    let table = read_table(&path, &ReadOptions::default()).unwrap();
+    let card = std::fs::read_to_string(path.with_extension("md")).unwrap();
     (table, card)
 }
 
@@ -44,7 +46,7 @@ fn check_cleaning(report: &CleanReport, card: &str) {
 
 #[test]
 fn two_listeners_is_what_its_card_says() {
-    let (table, card) = dataset("two_listeners");
+    let (table, card) = dataset("two_listeners.csv");
     check_features(&table, &card);
     let (_, report) = CleanConfig::default().clean(&table).unwrap();
     check_cleaning(&report, &card);
@@ -68,7 +70,7 @@ fn two_listeners_is_what_its_card_says() {
 
 #[test]
 fn playlists_is_what_its_card_says() {
-    let (table, card) = dataset("playlists");
+    let (table, card) = dataset("playlists.csv");
     check_features(&table, &card);
     assert!(!table.known_features().contains(&AudioFeature::TimeSignature));
     let (_, report) = CleanConfig::default().clean(&table).unwrap();
@@ -83,4 +85,24 @@ fn playlists_is_what_its_card_says() {
     );
     assert!(card.contains(&line), "{line}");
     assert!(card.contains(&table.fingerprint()));
+}
+
+#[test]
+fn background_is_what_its_card_says_and_shares_no_track_with_the_others() {
+    let (table, card) = dataset("background.parquet");
+    check_features(&table, &card);
+    let (_, report) = CleanConfig::default().clean(&table).unwrap();
+    check_cleaning(&report, &card);
+    assert!(card.contains(&table.fingerprint()));
+    let ids = |table: &TrackTable| -> Vec<String> {
+        (0..table.n_tracks())
+            .filter_map(|row| table.id(row).map(str::to_owned))
+            .collect()
+    };
+    let own = ids(&table);
+    assert_eq!(own.len(), 14_000);
+    for other in ["two_listeners.csv", "playlists.csv"] {
+        let other = ids(&dataset(other).0);
+        assert!(own.iter().all(|id| !other.contains(id)));
+    }
 }
