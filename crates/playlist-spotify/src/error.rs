@@ -44,7 +44,10 @@ pub enum Error {
         message: Option<String>,
     },
     /// A reply 401.
-    #[error("`{what}` was refused: the access token is not valid{}", told(message))]
+    #[error(
+        "`{what}` was refused: the access token is not valid or has expired{}",
+        told(message)
+    )]
     Unauthorized {
         /// The request, without its query.
         what: String,
@@ -129,6 +132,17 @@ pub enum Error {
         value: String,
         /// The values allowed.
         expected: &'static str,
+    },
+    /// Spotify gives apps the tracks of the listener's own and collaborative playlists, and of no other.
+    #[error(
+        "Spotify does not give apps the tracks of playlists that you only follow (status {status}{}): copy them to a playlist of your own",
+        told(message)
+    )]
+    ClosedPlaylist {
+        /// The HTTP status: 403, or 404 for playlists that Spotify makes itself.
+        status: u16,
+        /// What the reply said.
+        message: Option<String>,
     },
     /// A text that is no id of its kind.
     #[error(

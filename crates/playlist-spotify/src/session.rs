@@ -204,12 +204,19 @@ fn renew(config: &SpotifyConfig, token: &mut StoredToken, path: &std::path::Path
             *token = renewed;
             Ok(())
         }
-        Err(error) => {
-            if matches!(error, Error::SignInExpired { .. }) {
-                token_file::delete(path)?;
+        Err(error @ Error::SignInExpired { .. }) => {
+            // Two processes may have used one refresh token at once: the slower one must not delete what the
+            // faster one got for it.
+            match token_file::read(path)? {
+                Some(kept) if kept != *token && kept.is_fresh() => *token = kept,
+                _ => {
+                    token_file::delete(path)?;
+                    return Err(error);
+                }
             }
-            Err(error)
+            Ok(())
         }
+        Err(error) => Err(error),
     }
 }
 
@@ -230,11 +237,14 @@ fn request_renewal(config: &SpotifyConfig, old: &StoredToken) -> Result<StoredTo
         .refetch_token()
         .map_err(|error| token_error(config, error, &secrets))?
         .ok_or(Error::NotSignedIn)?;
-    Ok(merge(old, &reply))
+    merge(old, &reply)
 }
 
 /// The sign-in after a reply of the token endpoint: what the reply does not have stays as it was.
-pub(crate) fn merge(old: &StoredToken, reply: &Token) -> StoredToken {
+///
+/// # Errors
+/// [`Error::BadReply`] for a token that no header can hold, or when there is no refresh token at all.
+pub(crate) fn merge(old: &StoredToken, reply: &Token) -> Result<StoredToken> {
     let life = u64::try_from(reply.expires_in.num_seconds()).unwrap_or(0);
     let mut token = old.clone();
     token.access_token = reply.access_token.clone();
@@ -246,7 +256,13 @@ pub(crate) fn merge(old: &StoredToken, reply: &Token) -> StoredToken {
         token.scopes = reply.scopes.iter().cloned().collect();
         token.scopes.sort();
     }
-    token
+    match token.fault() {
+        None => Ok(token),
+        Some(reason) => Err(Error::BadReply {
+            what: "POST api/token".to_owned(),
+            reason: reason.to_owned(),
+        }),
+    }
 }
 
 pub(crate) fn rspotify_config(config: &SpotifyConfig) -> Config {
@@ -268,14 +284,25 @@ mod tests {
         old.refresh_token = "kept".to_owned();
         old.scopes = vec!["user-library-read".to_owned()];
         let bare: Token = serde_json::from_str(r#"{"access_token":"new","expires_in":3600}"#).unwrap();
-        let token = merge(&old, &bare);
+        let token = merge(&old, &bare).unwrap();
         assert!(token.refresh_token == "kept" && token.scopes == old.scopes && token.authorized_at == 7);
         assert!(token.access_token == "new" && token.is_fresh());
         let full: Token = serde_json::from_str(
             r#"{"access_token":"new","expires_in":0,"refresh_token":"next","scope":"b a"}"#,
         )
         .unwrap();
-        let token = merge(&old, &full);
+        let token = merge(&old, &full).unwrap();
         assert!(token.refresh_token == "next" && token.scopes == ["a", "b"] && !token.is_fresh());
+        for bad in [
+            r#"{"access_token":"","expires_in":1}"#,
+            r#"{"access_token":"a\r\nb","expires_in":1}"#,
+        ] {
+            assert!(matches!(
+                merge(&old, &serde_json::from_str(bad).unwrap()),
+                Err(Error::BadReply { .. })
+            ));
+        }
+        let none = StoredToken::new("client", 7);
+        assert!(matches!(merge(&none, &bare), Err(Error::BadReply { .. })));
     }
 }

@@ -124,13 +124,7 @@ impl SignIn {
         let token = client.get_token();
         let token = token.lock().ok().and_then(|token| token.clone());
         let token = token.ok_or(Error::NotSignedIn)?;
-        let stored = merge(&StoredToken::new(&self.config.client_id, now()), &token);
-        if stored.refresh_token.is_empty() {
-            return Err(Error::BadReply {
-                what: "POST api/token".to_owned(),
-                reason: "expected a refresh token, found none".to_owned(),
-            });
-        }
+        let stored = merge(&StoredToken::new(&self.config.client_id, now()), &token)?;
         Session::begin(&self.config, stored)
     }
 }

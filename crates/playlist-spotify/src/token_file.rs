@@ -38,6 +38,18 @@ impl StoredToken {
         }
     }
 
+    /// What makes the tokens useless, if anything does.
+    pub(crate) fn fault(&self) -> Option<&'static str> {
+        let is_token = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+        if !is_token(&self.access_token) {
+            Some("expected an access token of printable characters, found none")
+        } else if !is_token(&self.refresh_token) {
+            Some("expected a refresh token of printable characters, found none")
+        } else {
+            None
+        }
+    }
+
     /// Whether the access token has a minute or more to live.
     pub(crate) fn is_fresh(&self) -> bool {
         now() + 60 < self.expires_at
@@ -87,11 +99,10 @@ pub(crate) fn read(path: &Path) -> Result<Option<StoredToken>> {
     if token.format != FORMAT {
         return Err(error(format!("expected format {FORMAT}, found {}", token.format)));
     }
-    let printable = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
-    if !printable(&token.access_token) || token.refresh_token.is_empty() {
-        return Err(error("a token in it is empty or not printable".to_owned()));
+    match token.fault() {
+        Some(reason) => Err(error(reason.to_owned())),
+        None => Ok(Some(token)),
     }
-    Ok(Some(token))
 }
 
 /// Writes the sign-in to `path`, in one step and for the owner alone.

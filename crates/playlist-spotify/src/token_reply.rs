@@ -59,10 +59,9 @@ fn refused(reply: ureq::Response, what: String, secrets: &[&str]) -> Error {
 pub(crate) fn probe(body: &str) -> Option<String> {
     let old = crate::token_file::StoredToken::new("client", 0);
     match serde_json::from_str::<rspotify::Token>(body) {
-        Ok(token) => {
-            crate::session::merge(&old, &token);
-            None
-        }
+        Ok(token) => crate::session::merge(&old, &token)
+            .err()
+            .map(|error| error.to_string()),
         Err(error) => {
             let error = ClientError::ParseJson(error);
             Some(token_error(&SpotifyConfig::new("client"), error, &[]).to_string())

@@ -251,6 +251,27 @@ fn a_forbidden_playlist_is_its_own_failure() {
 }
 
 #[test]
+fn a_followed_playlist_is_closed_and_says_what_to_do() {
+    for status in [403, 404] {
+        let world = World::of(&FakeAccount::with_liked(1).shared());
+        let followed = r#"{"id":"f1","name":"Not mine","owner":{"id":"x"}}"#;
+        world.server.on("/v1/playlists/f1", [Reply::json(followed)]);
+        world
+            .server
+            .on("/v1/playlists/f1/items", [Reply::error(status, "No")]);
+        let info = world
+            .library()
+            .playlist(&"f1".parse().unwrap(), &mut |_| {})
+            .unwrap();
+        let (run, _) = world.fetch(&[ListSource::Playlist(info), ListSource::Liked]);
+        assert_eq!((run.failed.len(), run.lists.len()), (1, 1));
+        let error = &run.failed[0].error;
+        assert!(matches!(error, Error::ClosedPlaylist { status: s, .. } if *s == status));
+        assert!(error.to_string().contains("playlist of your own"), "{error}");
+    }
+}
+
+#[test]
 fn a_lapsed_premium_ends_the_run_in_spotifys_words() {
     let world = World::new();
     let text = "Active premium subscription required for the owner of the app";

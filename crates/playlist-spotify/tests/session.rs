@@ -227,6 +227,40 @@ fn what_another_process_renewed_is_taken_from_the_file() {
 }
 
 #[test]
+fn a_race_for_one_refresh_token_leaves_what_the_faster_one_got() {
+    let world = world(&["newer"]);
+    world.write_token(0, now());
+    let (path, mut newer) = (world.token_path(), world.read_token());
+    newer["access_token"] = json!("newer");
+    newer["expires_at"] = json!(now() + 3600);
+    world.server.handle_first(move |request| {
+        (request.path == "/api/token").then(|| {
+            // The faster one writes while the slower one waits for its answer.
+            std::fs::write(&path, newer.to_string()).unwrap();
+            Reply::new(400, r#"{"error":"invalid_grant"}"#)
+        })
+    });
+    assert_eq!(ids(&fetch(&world)), [id(0)]);
+    assert_eq!(world.read_token()["access_token"], json!("newer"));
+}
+
+#[test]
+#[ignore = "waits for the ten seconds that rspotify fixes"]
+fn a_token_endpoint_that_hangs_is_left_after_ten_seconds() {
+    let mut world = world(&[]);
+    world.config = world
+        .config
+        .clone()
+        .with_retry(playlist_spotify::RetryPolicy::default().with_max_tries(1));
+    world.write_token(0, now());
+    let hour = std::time::Duration::from_secs(3600);
+    world.server.on("/api/token", [Reply::fault(Fault::Hang(hour))]);
+    let begun = std::time::Instant::now();
+    assert!(matches!(fetch(&world).ended_by, Some(Error::Unreachable { .. })));
+    assert!(begun.elapsed() < std::time::Duration::from_secs(20));
+}
+
+#[test]
 fn a_sign_out_holds_for_sessions_that_are_open() {
     let world = world(&[]);
     world.write_token(0, now());

@@ -67,7 +67,7 @@ pub(crate) fn bare(value: &Value, album: Option<&str>) -> Entry {
     let (title, uri) = (text(value, "name"), text(value, "uri").unwrap_or_default());
     // Some places still send episodes in the shape of tracks; the type and the URI tell.
     let kind = value["type"].as_str().unwrap_or("track");
-    if kind == "episode" || uri.starts_with("spotify:episode:") {
+    if kind == "episode" || value["episode"] == true || uri.starts_with("spotify:episode:") {
         return Entry::skipped(SkipReason::Episode, title);
     }
     if kind != "track" {
@@ -204,6 +204,9 @@ mod tests {
         let posing = json!({"track": {"id": ID, "name": "E", "type": "episode", "artists": []}});
         assert_eq!(reason(&posing), SkipReason::Episode);
         let posing = json!({"track": {"id": ID, "name": "E", "uri": format!("spotify:episode:{ID}")}});
+        assert_eq!(reason(&posing), SkipReason::Episode);
+        let posing =
+            json!({"track": {"id": ID, "name": "E", "type": "track", "episode": true, "track": false}});
         assert_eq!(reason(&posing), SkipReason::Episode);
         assert_eq!(
             reason(&json!({"item": {"type": "chapter", "id": ID}})),

@@ -220,7 +220,8 @@ impl Library {
         let mut progress = RunProgress::new(lists);
         for (n, source) in lists.iter().enumerate() {
             progress.begin(n);
-            match self.fetch_one(source, &account, &mut progress, on_event) {
+            let result = self.fetch_one(source, &account, &mut progress, on_event);
+            match result.map_err(|error| run::explained(error, source)) {
                 Ok(list) => {
                     progress.end(list.report.n_entries);
                     on_event(FetchEvent::Finished(&list.report));

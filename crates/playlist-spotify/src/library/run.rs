@@ -3,16 +3,32 @@
 use std::time::{Duration, Instant};
 
 use super::report::{FetchEvent, Progress};
-use super::source::ListSource;
+use super::source::{ListSource, PlaylistAccess};
 use super::walk::Step;
 use crate::Error;
 
 /// Whether `error` is of no one list alone. A server that fails for two lists in a row fails for all.
 pub(crate) fn concerns_all(error: &Error, before: Option<&Error>) -> bool {
     match error {
-        Error::Refused { .. } | Error::BadReply { .. } | Error::ReplyTooLarge { .. } => false,
+        Error::Refused { .. }
+        | Error::ClosedPlaylist { .. }
+        | Error::BadReply { .. }
+        | Error::ReplyTooLarge { .. } => false,
         Error::Server { .. } => matches!(before, Some(Error::Server { .. })),
         _ => true,
+    }
+}
+
+/// `error` of the list `source`, in words that fit it.
+pub(crate) fn explained(error: Error, source: &ListSource) -> Error {
+    let is_followed = matches!(source, ListSource::Playlist(info) if info.access == PlaylistAccess::Followed);
+    match error {
+        Error::Refused {
+            status: status @ (403 | 404),
+            message,
+            ..
+        } if is_followed => Error::ClosedPlaylist { status, message },
+        error => error,
     }
 }
 
