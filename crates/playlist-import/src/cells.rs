@@ -137,9 +137,23 @@ pub(crate) struct Layout {
     pub(crate) names: Vec<String>,
     /// What each column holds, if anything that is read.
     pub(crate) slots: Vec<Option<Slot>>,
+    /// The first column of audio features but the duration.
+    first_feature: Option<usize>,
 }
 
 impl Layout {
+    pub(crate) fn new(names: Vec<String>, slots: Vec<Option<Slot>>) -> Self {
+        let audio = |slot: &Option<Slot>| match slot {
+            Some(Slot::Feature(feature)) => *feature != AudioFeature::DurationMs,
+            _ => false,
+        };
+        Self {
+            first_feature: slots.iter().position(audio),
+            names,
+            slots,
+        }
+    }
+
     /// Reads the names: the best name of each slot wins, then the first column.
     pub(crate) fn of_names(names: Vec<String>) -> Self {
         let mut best: [Option<(usize, usize)>; N_SLOTS] = [None; N_SLOTS];
@@ -156,7 +170,7 @@ impl Layout {
                 slots[position] = Some(slot);
             }
         }
-        Self { names, slots }
+        Self::new(names, slots)
     }
 
     pub(crate) fn has(&self, slot: Slot) -> bool {
@@ -168,15 +182,6 @@ impl Layout {
         self.slots.iter().position(|held| *held == Some(slot))
     }
 
-    /// The first column of audio features but the duration.
-    pub(crate) fn first_feature(&self) -> Option<usize> {
-        let audio = |slot: &Option<Slot>| match slot {
-            Some(Slot::Feature(feature)) => *feature != AudioFeature::DurationMs,
-            _ => false,
-        };
-        self.slots.iter().position(audio)
-    }
-
     /// Whether rows can say which track they are.
     pub(crate) fn names_tracks(&self) -> bool {
         self.has(Slot::Id) || self.has(Slot::Isrc) || self.has(Slot::Title) && self.has(Slot::Artists)
@@ -185,7 +190,7 @@ impl Layout {
     /// The fields of a row, by what they hold.
     pub(crate) fn cells<'a>(&self, fields: Vec<Cow<'a, str>>) -> Cells<'a> {
         let mut cells = Cells {
-            cut_before_features: self.first_feature().is_some_and(|first| fields.len() <= first),
+            cut_before_features: self.first_feature.is_some_and(|first| fields.len() <= first),
             ..Cells::default()
         };
         for (slot, field) in self.slots.iter().zip(fields) {

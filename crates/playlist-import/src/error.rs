@@ -93,7 +93,7 @@ pub enum Error {
         /// The most bytes that a line may have.
         limit: usize,
     },
-    /// More tracks, playlists or files than allowed.
+    /// More rows, playlists or files than allowed.
     #[error("`{file}` holds more than {limit} {what}: raise `{setting}` if all should be read")]
     TooMany {
         /// The file, folder or archive.

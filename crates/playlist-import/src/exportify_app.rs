@@ -81,10 +81,7 @@ pub(crate) fn layout<'a>(names: &[String], rows: impl Iterator<Item = Vec<Cow<'a
             slots[added + 1 + genres + index] = Some(Slot::Feature(feature));
         }
     }
-    Some(Layout {
-        names: names.to_vec(),
-        slots,
-    })
+    Some(Layout::new(names.to_vec(), slots))
 }
 
 fn is_isrc(cell: &str) -> bool {

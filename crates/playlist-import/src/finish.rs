@@ -7,7 +7,8 @@ use playlist_core::{
 };
 
 use crate::artists::Joined;
-use crate::report::Conversion;
+use crate::cells::Slot;
+use crate::report::{Conversion, RowIssue};
 use crate::sheet::{Draft, DraftRow, Sheet};
 use crate::suspicious::{self, Seen, Suspicion};
 use crate::units::{self, Precision};
@@ -25,6 +26,7 @@ pub(crate) struct ReadFile {
 /// Decides units and artists of a file and takes note of its features.
 pub(crate) fn settle(mut sheet: Sheet<'_>, seen: &mut Seen) -> ReadFile {
     let precision = units::settle(&mut sheet);
+    settle_ids(&mut sheet);
     let joined = Joined::of(sheet.format, &sheet.drafts);
     for row in sheet.drafts.iter_mut().flat_map(|draft| &mut draft.rows) {
         if let Some(text) = row.artists.take() {
@@ -54,6 +56,35 @@ pub(crate) fn settle(mut sheet: Sheet<'_>, seen: &mut Seen) -> ReadFile {
         },
         conversions: sheet.conversions(),
         drafts,
+    }
+}
+
+/// Reports texts that stand where ids should: one by one where other rows of the file have ids, else all at once,
+/// because then the column holds the ids of something else.
+fn settle_ids(sheet: &mut Sheet<'_>) {
+    let column = sheet.column(Slot::Id).to_owned();
+    let some = sheet
+        .drafts
+        .iter()
+        .any(|draft| draft.rows.iter().any(|row| row.track.id.is_some()));
+    for draft in &mut sheet.drafts {
+        let mut n = 0;
+        for row in &mut draft.rows {
+            let Some(text) = row.foreign_id.take() else {
+                continue;
+            };
+            n += 1;
+            if some {
+                let expected = "an id, URI or link of a track on Spotify";
+                draft.log.push(RowIssue::cell(row.place, &column, expected, text));
+            }
+        }
+        if n > 0 && !some {
+            let column = crate::error::excerpt(&column);
+            draft.notes.push(format!(
+                "column `{column}` holds no ids of Spotify: {n} tracks are known by their other columns"
+            ));
+        }
     }
 }
 

@@ -24,7 +24,7 @@ pub enum SuspiciousFeatures {
 /// How files are read, and how much of them at most.
 ///
 /// Memory: one file is held at a time, its text at most twice (UTF-16 is decoded), and all tracks: with the
-/// defaults at most about 0.6 GiB for the file and 0.6 KiB a track and its text. Nothing is unpacked to disk.
+/// defaults at most about 0.6 GiB for the file, and 1.2 KiB a track while it is read, half of it afterwards. Nothing is unpacked to disk.
 ///
 /// # Examples
 /// ```
@@ -45,8 +45,9 @@ pub struct ImportOptions {
     pub max_total_bytes: u64,
     /// The most files of a folder, members of an archive, and playlists. Default: 10,000.
     pub max_files: usize,
-    /// The most tracks of all playlists together. Default: 1,000,000.
-    pub max_tracks: usize,
+    /// The most rows of all files together, be they tracks, repeats or rows that cannot be read. Default:
+    /// 1,000,000.
+    pub max_rows: usize,
     /// The most unreadable rows and cells that a report lists; all are counted. Default: 20.
     pub max_issues: usize,
     /// What becomes of features that seem to belong to another track.
@@ -60,7 +61,7 @@ impl Default for ImportOptions {
             max_file_bytes: 1 << 28,
             max_total_bytes: 1 << 31,
             max_files: 10_000,
-            max_tracks: 1_000_000,
+            max_rows: 1_000_000,
             max_issues: 20,
             suspicious: SuspiciousFeatures::default(),
         }
@@ -96,10 +97,10 @@ impl ImportOptions {
         self
     }
 
-    /// The same with another limit on the number of tracks.
+    /// The same with another limit on the number of rows.
     #[must_use]
-    pub const fn with_max_tracks(mut self, max_tracks: usize) -> Self {
-        self.max_tracks = max_tracks;
+    pub const fn with_max_rows(mut self, max_rows: usize) -> Self {
+        self.max_rows = max_rows;
         self
     }
 
@@ -127,7 +128,7 @@ impl ImportOptions {
             ("max_file_bytes", self.max_file_bytes),
             ("max_total_bytes", self.max_total_bytes),
             ("max_files", self.max_files as u64),
-            ("max_tracks", self.max_tracks as u64),
+            ("max_rows", self.max_rows as u64),
         ];
         match limits.into_iter().find(|(_, limit)| *limit == 0) {
             None => Ok(()),

@@ -22,12 +22,12 @@ pub(crate) struct Table {
     n_rows: usize,
 }
 
-/// Reads the columns that are needed, of at most `max_tracks` rows and `max_bytes` unpacked, as the file says.
+/// Reads the columns that are needed, of at most `max_rows` rows and `max_bytes` unpacked, as the file says.
 ///
 /// Polars panics on some damaged files, in its own threads and in ours; such a panic is an error here, although
 /// its message still goes to stderr. Nothing of ours is left half changed by it.
-pub(crate) fn open(file: &str, bytes: Vec<u8>, max_tracks: usize, max_bytes: u64) -> Result<Table> {
-    let attempt = std::panic::AssertUnwindSafe(|| open_table(file, bytes, max_tracks, max_bytes));
+pub(crate) fn open(file: &str, bytes: Vec<u8>, max_rows: usize, max_bytes: u64) -> Result<Table> {
+    let attempt = std::panic::AssertUnwindSafe(|| open_table(file, bytes, max_rows, max_bytes));
     std::panic::catch_unwind(attempt).unwrap_or_else(|_| Err(damaged(file, "the Parquet reader panicked")))
 }
 
@@ -38,17 +38,17 @@ fn damaged(file: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync
     }
 }
 
-fn open_table(file: &str, bytes: Vec<u8>, max_tracks: usize, max_bytes: u64) -> Result<Table> {
+fn open_table(file: &str, bytes: Vec<u8>, max_rows: usize, max_bytes: u64) -> Result<Table> {
     let mut reader = ParquetReader::new(Cursor::new(bytes));
     let schema = reader.schema().map_err(|source| damaged(file, source))?;
     let names: Vec<String> = schema.iter_names().map(ToString::to_string).collect();
     let n_rows = reader.num_rows().map_err(|source| damaged(file, source))?;
-    if n_rows > max_tracks {
+    if n_rows > max_rows {
         return Err(Error::TooMany {
             file: file.to_owned(),
-            what: "tracks",
-            limit: max_tracks,
-            setting: "max_tracks",
+            what: "rows",
+            limit: max_rows,
+            setting: "max_rows",
         });
     }
     let metadata = reader.get_metadata().map_err(|source| damaged(file, source))?;

@@ -64,7 +64,7 @@ fn parquet<'a>(source: &Source<'a>, bytes: Vec<u8>, budget: &'a mut Budget) -> R
     let table = crate::parquet::open(
         source.file,
         bytes,
-        source.options.max_tracks,
+        source.options.max_rows,
         source.options.max_file_bytes,
     )?;
     let mut sheet = source.sheet(table.format, budget);

@@ -78,6 +78,7 @@ pub(crate) fn read(
         values: [f32::NAN; AudioFeature::ALL.len()],
         from_clock: false,
         place,
+        foreign_id: None,
         cut_before_features: cells.cut_before_features,
     };
     let is_episode = cells
@@ -86,7 +87,7 @@ pub(crate) fn read(
     if is_episode || cells.text(Slot::Id).is_some_and(is_episode_uri) {
         return Outcome::Episode;
     }
-    read_id(sheet, cells, &mut row, issues);
+    read_id(cells, &mut row);
     read_isrc(sheet, cells, &mut row, issues);
     let known = row.track.id.is_some() || row.track.isrc.is_some() || row.track.title.is_some();
     if !known && !canonical {
@@ -119,7 +120,7 @@ fn is_episode_uri(text: &str) -> bool {
     })
 }
 
-fn read_id(sheet: &Sheet<'_>, cells: &Cells<'_>, row: &mut DraftRow, issues: &mut Vec<RowIssue>) {
+fn read_id(cells: &Cells<'_>, row: &mut DraftRow) {
     let Some(text) = cells.text(Slot::Id) else { return };
     if let Some(file) = local::decode(text) {
         let track = &mut row.track;
@@ -137,12 +138,8 @@ fn read_id(sheet: &Sheet<'_>, cells: &Cells<'_>, row: &mut DraftRow, issues: &mu
     }
     match text.parse::<SpotifyId>() {
         Ok(id) => row.track.id = Some(id),
-        Err(_) => issues.push(RowIssue::cell(
-            row.place,
-            sheet.column(Slot::Id),
-            "an id, URI or link of a track on Spotify",
-            text,
-        )),
+        // Whether that is an error depends on the other rows.
+        Err(_) => row.foreign_id = Some(text.into()),
     }
 }
 

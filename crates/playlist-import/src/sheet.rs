@@ -20,6 +20,8 @@ pub(crate) struct DraftRow {
     /// Whether the duration was minutes and seconds, and is milliseconds now.
     pub(crate) from_clock: bool,
     pub(crate) place: RowPlace,
+    /// What stands where the id should, if it is none of Spotify's.
+    pub(crate) foreign_id: Option<Box<str>>,
     /// Whether the row ended before its first feature.
     pub(crate) cut_before_features: bool,
 }
@@ -40,7 +42,7 @@ pub(crate) struct Draft {
 /// What may still be read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Budget {
-    pub(crate) tracks_left: usize,
+    pub(crate) rows_left: usize,
     pub(crate) playlists_left: usize,
 }
 
@@ -170,6 +172,20 @@ impl<'a> Sheet<'a> {
         }
     }
 
+    /// Counts a row of the current playlist.
+    fn row(&mut self) -> Result<&mut Draft> {
+        let left = self.budget.rows_left.checked_sub(1);
+        self.budget.rows_left = left.ok_or_else(|| Error::TooMany {
+            file: self.file.to_owned(),
+            what: "rows",
+            limit: self.options.max_rows,
+            setting: "max_rows",
+        })?;
+        let draft = self.current()?;
+        draft.n_rows += 1;
+        Ok(draft)
+    }
+
     /// The playlist of the file's own name, if no row named another.
     pub(crate) fn at_least_one_playlist(&mut self) -> Result<()> {
         self.current().map(|_| ())
@@ -183,24 +199,21 @@ impl<'a> Sheet<'a> {
 
     /// Counts a row that cannot be read.
     pub(crate) fn push_bad(&mut self, issue: RowIssue) -> Result<()> {
-        let draft = self.current()?;
-        draft.n_rows += 1;
+        let draft = self.row()?;
         draft.log.push(issue);
         Ok(())
     }
 
     /// Counts a row that is no track of a playlist.
     pub(crate) fn push_other(&mut self) -> Result<()> {
-        let draft = self.current()?;
-        draft.n_rows += 1;
+        let draft = self.row()?;
         draft.n_other += 1;
         Ok(())
     }
 
     /// Counts a row that is an episode or a chapter.
     pub(crate) fn push_episode(&mut self) -> Result<()> {
-        let draft = self.current()?;
-        draft.n_rows += 1;
+        let draft = self.row()?;
         draft.n_episodes += 1;
         Ok(())
     }
@@ -226,17 +239,7 @@ impl<'a> Sheet<'a> {
         }
         let mut issues = Vec::new();
         let outcome = row::read(self, place, &cells, &mut issues);
-        if matches!(outcome, Outcome::Track(_)) {
-            let left = self.budget.tracks_left.checked_sub(1);
-            self.budget.tracks_left = left.ok_or_else(|| Error::TooMany {
-                file: self.file.to_owned(),
-                what: "tracks",
-                limit: self.options.max_tracks,
-                setting: "max_tracks",
-            })?;
-        }
-        let draft = self.current()?;
-        draft.n_rows += 1;
+        let draft = self.row()?;
         match outcome {
             Outcome::Track(row) => {
                 draft.rows.push(*row);

@@ -30,7 +30,7 @@ impl<'a> Job<'a> {
                 total_left: options.max_total_bytes,
             },
             budget: Budget {
-                tracks_left: options.max_tracks,
+                rows_left: options.max_rows,
                 playlists_left: options.max_files,
             },
             files_left: options.max_files,

@@ -73,8 +73,8 @@ fn a_path_without_exports_is_refused() {
         matches!(nothing, Error::NothingToRead { first: None, .. }),
         "{nothing}"
     );
-    let zero = import("x", &ImportOptions::default().with_max_tracks(0)).unwrap_err();
-    assert_eq!(zero.to_string(), "setting `max_tracks` is 0: expected at least 1");
+    let zero = import("x", &ImportOptions::default().with_max_rows(0)).unwrap_err();
+    assert_eq!(zero.to_string(), "setting `max_rows` is 0: expected at least 1");
 }
 
 #[cfg(unix)]
@@ -208,6 +208,16 @@ fn units_that_cannot_be_told_cost_the_column() {
     assert_eq!(
         one_bad.report.n_bad_cells, 1,
         "one bad cell does not change the unit of a file"
+    );
+}
+
+#[test]
+fn ids_of_something_else_are_told_once() {
+    let read = read_one("x.csv", "id,title,artist\n1,T,A\n2,U,B\n");
+    assert_eq!((read.report.n_tracks, read.report.n_bad_cells), (2, 0));
+    assert_eq!(
+        read.report.notes,
+        ["column `id` holds no ids of Spotify: 2 tracks are known by their other columns"]
     );
 }
 

@@ -118,10 +118,10 @@ fn all_members_together_have_limits() {
         ),
         "{error}"
     );
-    let error = limited(ImportOptions::default().with_max_tracks(5));
+    let error = limited(ImportOptions::default().with_max_rows(5));
     assert_eq!(
         error.to_string().split_once("c.csv").unwrap().1,
-        "` holds more than 5 tracks: raise `max_tracks` if all should be read"
+        "` holds more than 5 rows: raise `max_rows` if all should be read"
     );
     let many: String = (0..20).map(|n| format!("T,A,{n}\n")).collect();
     let error = read_as(
@@ -189,4 +189,21 @@ fn deep_and_huge_entries_of_json_cost_themselves() {
             .contains("expected at most 1048576 bytes"),
         "{read}"
     );
+}
+
+#[test]
+fn a_header_without_end_and_rows_without_number_cost_little() {
+    let options = ImportOptions::default();
+    let wide = format!(
+        "Title,Artist{}\n{}",
+        ",x".repeat(500_000),
+        "T,A\n".repeat(100_000)
+    );
+    let before = std::time::Instant::now();
+    let read = read_as("x.csv", wide, &options).unwrap();
+    assert_eq!((read.n_tracks(), read.playlists[0].report.n_repeats), (1, 99_999));
+    let bad = format!("Title,Artist\n{}", ",\n".repeat(1_000_001));
+    let error = read_as("x.csv", bad, &options).unwrap_err();
+    assert!(matches!(error, Error::TooMany { what: "rows", .. }), "{error}");
+    assert!(before.elapsed().as_secs() < 60, "{:?}", before.elapsed());
 }
