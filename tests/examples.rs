@@ -236,12 +236,12 @@ fn predictions_and_reports_are_written_on_request() {
     let csv = std::fs::read_to_string(out.join("predictions.csv")).unwrap();
     assert_eq!(
         csv.lines().next(),
-        Some("track_id,label,split,majority,logistic-raw,logistic,paper")
+        Some("track_id,row,label,split,majority,logistic-raw,logistic,paper")
     );
     assert_eq!(csv.lines().count(), 121);
     let lines = std::fs::read_to_string(&lines).unwrap();
     let first: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
-    assert_eq!(first["track_id"], "track0");
+    assert_eq!((&first["track_id"], &first["row"]), (&"track0".into(), &1.into()));
     assert!(["train", "test"].contains(&first["split"].as_str().unwrap()));
     assert!((0.0..=1.0).contains(&first["paper"].as_f64().unwrap()));
     let saved: Value =

@@ -150,7 +150,7 @@ pub struct OutputArgs {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Write the probabilities of every track (first split); CSV, or JSON lines if it ends in .jsonl
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = text_file)]
     pub predictions: Option<PathBuf>,
     /// Replace files that exist
     #[arg(long)]
@@ -255,6 +255,18 @@ fn rate(text: &str) -> Result<f64, String> {
 fn at_least_one(text: &str) -> Result<usize, String> {
     let value = text.parse().ok().filter(|value: &usize| *value > 0);
     value.ok_or_else(|| "expected a whole number from 1 on".to_owned())
+}
+
+/// A file of text: CSV or JSON lines by its ending, CSV without one.
+fn text_file(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let ending = path
+        .extension()
+        .map(|ending| ending.to_string_lossy().to_lowercase());
+    match ending.as_deref() {
+        None | Some("csv" | "jsonl" | "ndjson" | "json") => Ok(path),
+        Some(_) => Err("expected a name that ends in .csv or .jsonl".to_owned()),
+    }
 }
 
 fn threshold(text: &str) -> Result<ThresholdRule, String> {

@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 
 use crate::{Error, Experiment, Outcome, Result};
 
-/// Writes what the models of `outcome` predict for the tracks of `experiment`, one row a track: `track_id`, `label`, `split` (`train`, `valid`, `test`) and a column of
-/// probabilities a model, named after it; with more than two classes one column a model and class,
-/// `model:class`.
+/// Writes what the models of `outcome` predict for the tracks of `experiment`, one row a track: `track_id`, `row` (in its
+/// file, from 1, without the header), `label`, `split` (`train`, `valid`, `test`) and a column of probabilities a model,
+/// named after it; with more than two classes one column a model and class, `model:class`.
 ///
 /// JSON lines when `path` ends in `.jsonl`, `.ndjson` or `.json`, else CSV. An unknown id is empty or `null`.
 ///
@@ -35,6 +35,7 @@ pub fn write_predictions(
         for (row, part) in rows {
             let mut object = Map::new();
             object.insert("track_id".to_owned(), table.id(row).into());
+            object.insert("row".to_owned(), table.origin(row).1.into());
             object.insert("label".to_owned(), label(labels, row).into());
             object.insert("split".to_owned(), part.into());
             for (name, p, class) in &columns {
@@ -50,13 +51,14 @@ pub fn write_predictions(
             source,
         };
         let mut writer = csv::Writer::from_writer(Vec::new());
-        let header = ["track_id", "label", "split"].into_iter();
+        let header = ["track_id", "row", "label", "split"].into_iter();
         writer
             .write_record(header.chain(columns.iter().map(|column| column.0.as_str())))
             .map_err(csv)?;
         for (row, part) in rows {
             let mut record = vec![
                 table.id(row).unwrap_or_default().to_owned(),
+                table.origin(row).1.to_string(),
                 label(labels, row).to_owned(),
             ];
             record.push(part.to_owned());
