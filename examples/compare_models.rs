@@ -13,13 +13,13 @@
 mod common;
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
 use common::{FitArgs, SplitArgs};
 use playlist_classifier::core::{AudioFeature, Overwrite, write_file};
-use playlist_classifier::report::{comparison_markdown, comparison_text, to_json};
+use playlist_classifier::report::{ComparisonReport, comparison_markdown, comparison_text, to_json};
 use playlist_classifier::{ExperimentConfig, ModelName, compare_models};
 
 /// Which model is best? Compares models on any number of labelled tables.
@@ -48,6 +48,9 @@ struct Cli {
     split: SplitArgs,
     #[command(flatten)]
     fit: FitArgs,
+    /// Results of other programs on the same splits, as `benches/peers/compare_models.py` writes them, to compare with
+    #[arg(long, value_name = "FILE")]
+    peers: Option<PathBuf>,
     /// Print one JSON object and nothing else
     #[arg(long)]
     json: bool,
@@ -91,6 +94,10 @@ fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
         n_begun += 1;
         eprintln!("{n_begun} of {}: {name}", tables.len());
     })?;
+    let report = match &cli.peers {
+        Some(path) => with_peers(report, path)?,
+        None => report,
+    };
     common::print(&if cli.json {
         to_json(&report)?
     } else {
@@ -106,4 +113,17 @@ fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
         eprintln!("wrote {}", path.display());
     }
     Ok(())
+}
+
+fn with_peers(report: ComparisonReport, path: &Path) -> Result<ComparisonReport, Box<dyn Error>> {
+    let name = path.display();
+    let text =
+        std::fs::read_to_string(path).map_err(|error| format!("`{name}` could not be read: {error}"))?;
+    let peers: ComparisonReport = serde_json::from_str(&text)
+        .map_err(|error| format!("`{name}` is no result of a comparison: {error}"))?;
+    let (report, left_out) = report.merge(&peers)?;
+    for task in left_out {
+        eprintln!("`{name}` has no table `{task}`: left out");
+    }
+    Ok(report)
 }

@@ -533,3 +533,85 @@ fn a_backend_that_is_not_compiled_in_names_its_feature() {
         stderr(&output)
     );
 }
+
+/// The built example of the name.
+fn other_program(name: &str) -> PathBuf {
+    program().with_file_name(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+}
+
+#[test]
+fn models_are_compared_on_the_splits_of_the_tables_and_with_other_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut tables = Vec::new();
+    for (n, name) in [(90, "one"), (120, "two"), (150, "three")] {
+        let path = small_table(folder.path(), n);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let split = |(n, line): (usize, &str)| match n {
+            0 => format!("{line},split_0,split_1\n"),
+            n if n % 4 == 0 => format!("{line},test,train\n"),
+            n if n % 4 == 1 => format!("{line},train,test\n"),
+            _ => format!("{line},train,train\n"),
+        };
+        let table = folder.path().join(format!("{name}.csv"));
+        std::fs::write(&table, text.lines().enumerate().map(split).collect::<String>()).unwrap();
+        tables.push(table.to_str().unwrap().to_owned());
+    }
+    let compare = |arguments: &[&str]| {
+        let tables = tables.iter().map(String::as_str);
+        Command::new(other_program("compare_models"))
+            .args(tables)
+            .args(arguments)
+            .output()
+            .unwrap()
+    };
+    let models = ["--models", "majority,logistic"];
+    let report: Value =
+        serde_json::from_slice(&compare(&[&models[..], &["--json"]].concat()).stdout).unwrap();
+    assert_eq!(report["tasks"].as_array().unwrap().len(), 3);
+    let logistic = &report["tasks"][0]["models"][1];
+    assert_eq!(
+        (&logistic["name"], logistic["splits"].as_array().unwrap().len()),
+        (&"logistic".into(), 2)
+    );
+    assert!(logistic["splits"][0]["metrics"]["roc_auc"].as_f64().unwrap() > 0.9);
+    let against = &report["overall"][1]["against"][0];
+    assert_eq!(
+        (&against["against"], &against["n_better"]),
+        (&"majority".into(), &3.into())
+    );
+    // The same results under another name, as another program may write them.
+    let peers = folder.path().join("peers.json");
+    let text = report
+        .to_string()
+        .replace("\"logistic\"", "\"peer\"")
+        .replace("\"majority\"", "\"other\"");
+    std::fs::write(&peers, text).unwrap();
+    let markdown = folder.path().join("results.md");
+    let files = [
+        "--peers",
+        peers.to_str().unwrap(),
+        "--markdown",
+        markdown.to_str().unwrap(),
+    ];
+    let output = compare(&[&models[..], &files].concat());
+    assert!(output.status.success(), "{}", stderr(&output));
+    let line = "peer against logistic: ROC AUC +0.0000 on average, better on 0 of 3 tables (p = 1.000).";
+    assert!(stdout(&output).contains(line), "{}", stdout(&output));
+    assert!(
+        std::fs::read_to_string(&markdown)
+            .unwrap()
+            .contains("| three | 150 | peer |")
+    );
+    assert_eq!(
+        compare(&files).status.code(),
+        Some(1),
+        "nothing is overwritten unasked"
+    );
+    std::fs::write(&peers, report.to_string().replace("\"n\":90", "\"n\":91")).unwrap();
+    let output = compare(&["--models", "majority", "--peers", peers.to_str().unwrap()]);
+    assert!(
+        stderr(&output).contains("table `one` has 90 rows"),
+        "{}",
+        stderr(&output)
+    );
+}

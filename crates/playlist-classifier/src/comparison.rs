@@ -4,18 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use playlist_dataset::Split;
-use playlist_metrics::signed_rank_test;
-use playlist_report::{
-    ComparisonReport, MetricsSection, OverallSection, PairedSection, SplitScores, TaskModelSection,
-    TaskSection,
-};
+use playlist_report::{ComparisonReport, MetricsSection, SplitScores, TaskModelSection, TaskSection};
 
 use crate::evaluate::{PartSizes, interval_over_repeats};
 use crate::run::Run;
 use crate::{Experiment, ExperimentConfig, Result, Source, SplitMethod, versions};
-
-/// The scores that models are compared by, and whether more of it is better.
-const COMPARED: [(&str, bool); 2] = [("roc_auc", true), ("log_loss", false)];
 
 /// The scores whose mean over the splits gets an interval.
 const WITH_INTERVAL: [&str; 4] = ["roc_auc", "log_loss", "calibration_error", "accuracy"];
@@ -49,12 +42,11 @@ pub fn compare_models(
             break;
         }
     }
-    Ok(ComparisonReport {
-        overall: overall(&tasks),
+    Ok(ComparisonReport::new(
         tasks,
-        seed: config.seed,
-        versions: versions(config.fit.backend),
-    })
+        config.seed,
+        versions(config.fit.backend),
+    ))
 }
 
 impl Experiment {
@@ -121,48 +113,4 @@ fn scores(run: &Run) -> SplitScores {
         fit_seconds: run.fit_seconds,
         predict_seconds: run.predict_seconds,
     }
-}
-
-/// What it comes to over all tables that were finished.
-fn overall(tasks: &[TaskSection]) -> Vec<OverallSection> {
-    let Some(first) = tasks.first() else {
-        return Vec::new();
-    };
-    let means = |index: usize| tasks.iter().map(move |task| task.models[index].mean());
-    let model = |index: usize| {
-        let each: Vec<MetricsSection> = means(index).collect();
-        let seconds: f64 = tasks.iter().map(|task| task.models[index].fit_seconds()).sum();
-        let others = (0..first.models.len()).filter(|other| *other != index);
-        let against = others.flat_map(|other| {
-            COMPARED.map(|(metric, more_is_better)| {
-                let differences: Vec<f64> = means(index)
-                    .zip(means(other))
-                    .filter_map(|(own, other)| Some(own.get(metric)? - other.get(metric)?))
-                    .collect();
-                let better = |difference: &&f64| {
-                    if more_is_better {
-                        **difference > 0.0
-                    } else {
-                        **difference < 0.0
-                    }
-                };
-                let n_tasks = differences.len();
-                PairedSection {
-                    against: first.models[other].name.clone(),
-                    metric: metric.to_owned(),
-                    difference: differences.iter().sum::<f64>() / n_tasks.max(1) as f64,
-                    n_better: differences.iter().filter(better).count(),
-                    n_tasks,
-                    p_value: signed_rank_test(&differences).ok().map(|test| test.p_value),
-                }
-            })
-        });
-        OverallSection {
-            name: first.models[index].name.clone(),
-            metrics: MetricsSection::mean(&each),
-            fit_seconds: seconds / tasks.len() as f64,
-            against: against.collect(),
-        }
-    };
-    (0..first.models.len()).map(model).collect()
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use comfy_table::Table;
-use playlist_metrics::Interval;
+use playlist_metrics::{Interval, signed_rank_test};
 use serde::{Deserialize, Serialize};
 
 use crate::terminal::{STYLE, table_text};
-use crate::{MetricsSection, printable};
+use crate::{Error, MetricsSection, Result, printable};
 
 /// Several models on the same splits of several tables, and what that comes to over all of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -100,6 +100,95 @@ const SHOWN: [(&str, &str); 4] = [
     ("calibration_error", "calibration error"),
     ("accuracy", "accuracy"),
 ];
+
+/// The scores that models are compared by, and whether more of it is better.
+const COMPARED: [(&str, bool); 2] = [("roc_auc", true), ("log_loss", false)];
+
+impl ComparisonReport {
+    /// The report of `tasks`, which all have the same models in the same order.
+    #[must_use]
+    pub fn new(tasks: Vec<TaskSection>, seed: u64, versions: BTreeMap<String, String>) -> Self {
+        Self {
+            overall: overall(&tasks),
+            tasks,
+            seed,
+            versions,
+        }
+    }
+
+    /// The same with the models of `other`, measured on the same splits of the same tables; tables that `other` does not
+    /// have are left out, with their names returned.
+    ///
+    /// # Errors
+    /// [`Error::OtherRows`] when a table has other rows, classes or splits there.
+    pub fn merge(self, other: &Self) -> Result<(Self, Vec<String>)> {
+        let (mut merged, mut left_out) = (Vec::new(), Vec::new());
+        for mut task in self.tasks {
+            let Some(found) = other.tasks.iter().find(|found| found.name == task.name) else {
+                left_out.push(task.name);
+                continue;
+            };
+            let n_splits = |task: &TaskSection| task.models.first().map_or(0, |model| model.splits.len());
+            let of = |task: &TaskSection| (task.n, task.n_classes, n_splits(task));
+            if of(&task) != of(found) {
+                return Err(Error::OtherRows {
+                    task: task.name.clone(),
+                    expected: of(&task),
+                    found: of(found),
+                });
+            }
+            task.models.extend(found.models.iter().cloned());
+            merged.push(task);
+        }
+        let mut versions = self.versions;
+        versions.extend(other.versions.clone());
+        Ok((Self::new(merged, self.seed, versions), left_out))
+    }
+}
+
+/// What it comes to over all tables.
+fn overall(tasks: &[TaskSection]) -> Vec<OverallSection> {
+    let Some(first) = tasks.first() else {
+        return Vec::new();
+    };
+    let means = |index: usize| tasks.iter().map(move |task| task.models[index].mean());
+    let model = |index: usize| {
+        let each: Vec<MetricsSection> = means(index).collect();
+        let seconds: f64 = tasks.iter().map(|task| task.models[index].fit_seconds()).sum();
+        let others = (0..first.models.len()).filter(|other| *other != index);
+        let against = others.flat_map(|other| {
+            COMPARED.map(|(metric, more_is_better)| {
+                let differences: Vec<f64> = means(index)
+                    .zip(means(other))
+                    .filter_map(|(own, other)| Some(own.get(metric)? - other.get(metric)?))
+                    .collect();
+                let better = |difference: &&f64| {
+                    if more_is_better {
+                        **difference > 0.0
+                    } else {
+                        **difference < 0.0
+                    }
+                };
+                let n_tasks = differences.len();
+                PairedSection {
+                    against: first.models[other].name.clone(),
+                    metric: metric.to_owned(),
+                    difference: differences.iter().sum::<f64>() / n_tasks.max(1) as f64,
+                    n_better: differences.iter().filter(better).count(),
+                    n_tasks,
+                    p_value: signed_rank_test(&differences).ok().map(|test| test.p_value),
+                }
+            })
+        });
+        OverallSection {
+            name: first.models[index].name.clone(),
+            metrics: MetricsSection::mean(&each),
+            fit_seconds: seconds / tasks.len() as f64,
+            against: against.collect(),
+        }
+    };
+    (0..first.models.len()).map(model).collect()
+}
 
 impl TaskModelSection {
     /// The means over the splits.

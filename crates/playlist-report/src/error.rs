@@ -14,4 +14,17 @@ pub enum Error {
         #[from]
         source: serde_json::Error,
     },
+    /// Results that were measured on other rows than those that they are to be compared with.
+    #[error(
+        "table `{task}` has {} rows, {} classes and {} splits here, and {}, {} and {} in the other results: measure both on the same",
+        expected.0, expected.1, expected.2, found.0, found.1, found.2
+    )]
+    OtherRows {
+        /// The table.
+        task: String,
+        /// Rows, classes and splits here.
+        expected: (usize, usize, usize),
+        /// The same in the other results.
+        found: (usize, usize, usize),
+    },
 }
