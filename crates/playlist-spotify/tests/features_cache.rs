@@ -275,8 +275,8 @@ fn helper(path: &Path, first: usize) -> Child {
         .unwrap()
 }
 
-/// Lets the child work for a while, and until it has kept `at_least` batches, kills it, and returns the batches that
-/// it said it had kept.
+/// Lets the child work until it has kept `at_least` batches and for `time` more, kills it, and returns the batches
+/// that it said it had kept.
 fn kill_after(mut child: Child, time: Duration, at_least: usize) -> Vec<usize> {
     let stdout = child.stdout.take().unwrap();
     let (sender, receiver) = std::sync::mpsc::channel();
@@ -285,11 +285,11 @@ fn kill_after(mut child: Child, time: Duration, at_least: usize) -> Vec<usize> {
         let kept = lines.filter_map(|line| line.rsplit("kept ").next()?.parse::<usize>().ok());
         kept.for_each(|batch| sender.send(batch).unwrap());
     });
-    std::thread::sleep(time);
     let mut kept: Vec<usize> = Vec::new();
     while kept.len() < at_least {
-        kept.push(receiver.recv_timeout(Duration::from_secs(20)).unwrap());
+        kept.push(receiver.recv_timeout(Duration::from_secs(60)).unwrap());
     }
+    std::thread::sleep(time);
     child.kill().unwrap();
     child.wait().unwrap();
     kept.extend(receiver);
@@ -312,26 +312,21 @@ fn two_processes_that_are_killed_lose_nothing_that_they_kept() {
         .unwrap()
         .subsec_nanos();
     while Instant::now() < end || n_kills < 6 {
+        // While the file is being opened, or soon after some batches.
         let mut moment = || {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            Duration::from_micros(u64::from(seed % 250_000))
+            let at_least = [0, 1, 3, 9][(seed >> 30) as usize];
+            let most = if at_least == 0 { 60_000 } else { 8_000 };
+            (Duration::from_micros(u64::from((seed >> 8) % most)), at_least)
         };
         let (one, two) = (helper(&path, next), helper(&path, next + 1_000_000));
         let (first, second) = (moment(), moment());
-        let other = std::thread::spawn(move || kill_after(two, second, 0));
-        kept.extend(kill_after(one, first, 0));
+        let other = std::thread::spawn(move || kill_after(two, second.0, second.1));
+        kept.extend(kill_after(one, first.0, first.1));
         kept.extend(other.join().unwrap());
-        next = kept
-            .iter()
-            .filter(|batch| **batch < 1_000_000)
-            .max()
-            .map_or(next, |last| last + 2);
-        next = next.max(
-            kept.iter()
-                .filter(|batch| **batch >= 1_000_000)
-                .max()
-                .map_or(0, |last| last - 1_000_000 + 2),
-        );
+        // Each process counts from its own million; a batch that was not told of may be there too.
+        let last = kept.iter().map(|batch| batch % 1_000_000 + 2).max();
+        next = last.map_or(next, |last| last.max(next));
         n_kills += 2;
         let mut cache = FeatureCache::open(&path).unwrap();
         let keys: Vec<TrackKey> = kept

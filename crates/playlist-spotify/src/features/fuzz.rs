@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use playlist_core::AudioFeature;
+use serde_json::{Value, json};
 
 use super::reply;
 use super::tally::Tally;
@@ -54,7 +55,49 @@ impl Dice {
     }
 }
 
+/// JSON still, with other values in some places.
+fn rearranged(dice: &mut Dice) -> String {
+    let mut reply: Value = serde_json::from_str(SEEDS[dice.below(SEEDS.len())]).unwrap_or_default();
+    for _ in 0..=dice.below(6) {
+        let (mut path, mut at) = (String::new(), &reply);
+        for _ in 0..=dice.below(4) {
+            let n = dice.below(16);
+            let step = match at {
+                Value::Array(values) => Some((n % values.len().max(1)).to_string()),
+                Value::Object(fields) => fields.keys().nth(n % fields.len().max(1)).cloned(),
+                _ => None,
+            };
+            path.extend(step.map(|step| format!("/{step}")));
+            at = reply.pointer(&path).unwrap_or(&Value::Null);
+        }
+        let Some(place) = reply.pointer_mut(&path) else {
+            continue;
+        };
+        let copy = place.clone();
+        *place = match dice.below(14) {
+            0 => Value::Null,
+            1 => json!(true),
+            2 => json!(-1),
+            3 => json!(f64::MAX),
+            4 => json!(0.5),
+            5 => json!(u64::MAX),
+            6 => json!(""),
+            7 => json!("nan"),
+            8 => json!(" 1e39 "),
+            9 => json!("https://open.spotify.com/intl-de/track/4uLU6hMCjMI75M1A2tKUQC#x"),
+            10 => json!([copy, copy]),
+            11 => json!({ "content": copy }),
+            12 => json!({ "audio_features": [copy] }),
+            _ => json!("é".repeat(dice.below(500))),
+        };
+    }
+    reply.to_string()
+}
+
 fn damaged(dice: &mut Dice) -> String {
+    if dice.below(2) == 0 {
+        return rearranged(dice);
+    }
     let mut bytes = SEEDS[dice.below(SEEDS.len())].as_bytes().to_vec();
     for _ in 0..=dice.below(8) {
         let at = dice.below(bytes.len() + 1);
