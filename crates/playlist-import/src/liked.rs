@@ -31,12 +31,25 @@ const NAMES: [&str; 22] = [
 
 /// What a playlist of this name is: Liked Songs or a playlist.
 pub(crate) fn kind_of_name(name: &str) -> PlaylistKind {
-    let plain = plain_name(name);
+    let plain = plain_name(without_copy_number(name));
     if NAMES.contains(&plain.as_str()) {
         PlaylistKind::Liked
     } else {
         PlaylistKind::Playlist
     }
+}
+
+/// The name without the ` (1)` that browsers add to a second download.
+fn without_copy_number(name: &str) -> &str {
+    let Some((rest, number)) = name
+        .trim_end()
+        .strip_suffix(')')
+        .and_then(|name| name.rsplit_once('('))
+    else {
+        return name;
+    };
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { rest } else { name }
 }
 
 #[cfg(test)]
@@ -51,6 +64,7 @@ mod tests {
             "liked",
             "LIEBLINGSSONGS",
             "Titres likés",
+            "Liked_Songs (12)",
         ] {
             assert_eq!(kind_of_name(name), PlaylistKind::Liked, "{name}");
         }

@@ -57,12 +57,7 @@ fn open_table(file: &str, bytes: Vec<u8>, max_rows: usize, max_bytes: u64) -> Re
         .iter()
         .map(|group| group.total_byte_size() as u64);
     if unpacked.fold(0, u64::saturating_add) > max_bytes {
-        return Err(Error::TooLarge {
-            file: file.to_owned(),
-            limit: max_bytes,
-            unpacked: true,
-            setting: "max_file_bytes",
-        });
+        return Err(too_large(file, max_bytes));
     }
     let layout = Layout::of_names(names);
     if !layout.names_tracks() {
@@ -102,26 +97,19 @@ fn open_table(file: &str, bytes: Vec<u8>, max_rows: usize, max_bytes: u64) -> Re
 }
 
 impl Table {
-    /// Reads all rows.
-    pub(crate) fn read(&self, sheet: &mut Sheet<'_>) -> Result<()> {
+    /// Reads all rows. A text that is stored once and used by a million rows counts a million times against
+    /// `max_bytes`, as every track gets its own.
+    pub(crate) fn read(&self, sheet: &mut Sheet<'_>, max_bytes: u64) -> Result<()> {
         sheet.take_names(&self.layout);
         if !self.format.names_playlists() {
             sheet.own_playlist()?;
         }
+        let mut n_bytes = 0_u64;
         for row in 0..self.n_rows {
-            let mut cells = Cells::default();
-            for (slot, column) in &self.columns {
-                match column.list(row) {
-                    Some(texts) if *slot == Slot::Artists => cells.artists = Some(texts),
-                    _ => {
-                        if let Some(text) = column.text(row) {
-                            cells.set(*slot, text);
-                        } else if *slot == Slot::Local {
-                            // The row that says only that a playlist is there.
-                            cells.set(*slot, Cow::Borrowed(""));
-                        }
-                    }
-                }
+            let (cells, n) = self.cells(row);
+            n_bytes += n as u64;
+            if n_bytes > max_bytes {
+                return Err(too_large(sheet.file, max_bytes));
             }
             let place = RowPlace {
                 row: row + 1,
@@ -130,6 +118,33 @@ impl Table {
             sheet.push_row(place, cells)?;
         }
         sheet.at_least_one_playlist()
+    }
+
+    /// The cells of a row and the length of their texts.
+    fn cells(&self, row: usize) -> (Cells<'_>, usize) {
+        let (mut cells, mut n_bytes) = (Cells::default(), 0);
+        for (slot, column) in &self.columns {
+            if let Some(texts) = column.list(row).filter(|_| *slot == Slot::Artists) {
+                n_bytes += texts.iter().map(String::len).sum::<usize>();
+                cells.artists = Some(texts);
+            } else if let Some(text) = column.text(row) {
+                n_bytes += text.len();
+                cells.set(*slot, text);
+            } else if *slot == Slot::Local {
+                // The row that says only that a playlist is there.
+                cells.set(*slot, Cow::Borrowed(""));
+            }
+        }
+        (cells, n_bytes)
+    }
+}
+
+fn too_large(file: &str, limit: u64) -> Error {
+    Error::TooLarge {
+        file: file.to_owned(),
+        limit,
+        unpacked: true,
+        setting: "max_file_bytes",
     }
 }
 

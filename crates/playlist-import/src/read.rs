@@ -68,7 +68,7 @@ fn parquet<'a>(source: &Source<'a>, bytes: Vec<u8>, budget: &'a mut Budget) -> R
         source.options.max_file_bytes,
     )?;
     let mut sheet = source.sheet(table.format, budget);
-    table.read(&mut sheet)?;
+    table.read(&mut sheet, source.options.max_file_bytes)?;
     Ok(sheet)
 }
 

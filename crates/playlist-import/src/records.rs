@@ -266,4 +266,29 @@ mod tests {
         assert!(read(&"y".repeat(101))[0].1.is_err());
         assert!(read(&"y".repeat(100))[0].1.is_ok());
     }
+
+    proptest::proptest! {
+        /// What the `csv` crate writes is read as it was, however it quotes.
+        #[test]
+        fn what_another_program_writes_is_read(
+            rows in proptest::collection::vec(proptest::collection::vec("[\"',;\r\n\t ab\u{e9}]{0,6}", 2..5), 1..6),
+            delimiter in proptest::sample::select(vec![b',', b';', b'\t']),
+            always in proptest::bool::ANY,
+        ) {
+            let style = if always { csv::QuoteStyle::Always } else { csv::QuoteStyle::Necessary };
+            let mut writer = csv::WriterBuilder::new()
+                .delimiter(delimiter)
+                .quote_style(style)
+                .flexible(true)
+                .from_writer(Vec::new());
+            for row in &rows {
+                writer.write_record(row).unwrap();
+            }
+            let text = writer.into_inner().unwrap();
+            let read: Vec<Vec<String>> = Records::new(&text, delimiter, 1000)
+                .map(|(_, record)| record.unwrap().into_iter().map(Cow::into_owned).collect())
+                .collect();
+            proptest::prop_assert_eq!(read, rows);
+        }
+    }
 }

@@ -127,6 +127,8 @@ pub(crate) fn recognise(names: &[String]) -> ExportFormat {
     let has = |name: &str| plain.iter().any(|other| other == name);
     let all = |names: &[&str]| names.iter().all(|name| has(name));
     let only = |names: &[&str]| plain.iter().all(|name| names.contains(&name.as_str()));
+    // `Spotify - id`, `Apple - id` ...
+    let ends_in_id = |name: &String| name.to_lowercase().ends_with(" - id");
     let first = names.first().map_or("", String::as_str);
     if all(&[
         "trackid",
@@ -143,7 +145,7 @@ pub(crate) fn recognise(names: &[String]) -> ExportFormat {
         || first == "#" && all(&["trackname", "artistname", "duration"])
     {
         ExportFormat::Chosic
-    } else if all(&["trackname", "artistname", "playlistname"]) {
+    } else if all(&["trackname", "artistname"]) && (has("playlistname") || names.iter().any(ends_in_id)) {
         ExportFormat::TuneMyMusic
     } else if all(&["artisturis", "albumuri"])
         || all(&["artisturi", "albumuri"])

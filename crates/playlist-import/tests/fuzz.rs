@@ -61,11 +61,25 @@ fn seeds() -> Vec<Vec<u8>> {
             .flat_map(u16::to_le_bytes),
     );
     seeds.push(utf16);
+    if std::env::var_os("PLAYLIST_FUZZ_PARQUET").is_some() {
+        seeds.extend(std::iter::repeat_n(parquet(), 10));
+    }
     seeds.push(zip_of([
         ("a.csv", texts[0].clone().into_bytes()),
         ("YourLibrary.json", texts[4].clone().into_bytes()),
     ]));
     seeds
+}
+
+/// A playlist as Parquet. Altered ones are tried on request only: polars believes absurd lengths, and asks for
+/// more memory than there is.
+fn parquet() -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.parquet");
+    let read = import(fixture("pakiessling-MIT/liked.csv"), &ImportOptions::default()).unwrap();
+    let playlist = &read.playlists[0].playlist;
+    write_playlist(&path, playlist, CanonicalFormat::Parquet, Overwrite::Refuse).unwrap();
+    std::fs::read(path).unwrap()
 }
 
 /// Text of every format.

@@ -95,6 +95,26 @@ fn tunemymusic_is_many_playlists_in_one_file() {
 }
 
 #[test]
+fn tunemymusic_without_the_names_of_playlists_is_one() {
+    let text = format!(
+        "Track name,Artist name,Album,Type,ISRC,Spotify - id\nOne,A,Al,Favorite,,{ID_A}\nTwo,B,,Album\n"
+    );
+    let read = read_one("x.csv", text);
+    assert_eq!(
+        (read.format, read.playlist.kind),
+        (ExportFormat::TuneMyMusic, PlaylistKind::Liked)
+    );
+    assert_eq!(
+        (
+            read.playlist.name.as_str(),
+            read.report.n_tracks,
+            read.report.n_other
+        ),
+        ("x", 1, 1)
+    );
+}
+
+#[test]
 fn soundiiz_is_read_with_both_delimiters() {
     for text in [
         "index,title,artist,album,isrc\n1,One,A,Al,USUG11904206\n",
