@@ -1,7 +1,5 @@
 //! A catalogue of 1.2 million tracks, made up.
 
-#![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
-
 use std::io::{BufWriter, Write};
 use std::time::{Duration, Instant};
 
