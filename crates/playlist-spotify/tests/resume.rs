@@ -278,6 +278,25 @@ fn a_list_that_never_rests_is_given_with_a_warning_and_not_kept() {
 }
 
 #[test]
+fn pages_of_several_states_are_not_taken_for_one_by_the_next_run() {
+    let account = with_playlist(120);
+    let world = World::of(&account);
+    let source = playlist(&world);
+    let state = |name: &str| Reply::json(format!("{{\"snapshot_id\":\"{name}\"}}"));
+    world
+        .server
+        .on("/v1/playlists/p1", [state("n1"), state("n2"), state("n3")]);
+    let (run, _) = world.fetch(std::slice::from_ref(&source));
+    assert!(run.lists[0].report.changed_meanwhile);
+    world.server.forget_requests();
+    // The list rests now, in the state that was seen last.
+    let (run, _) = world.fetch(&[source]);
+    assert_eq!(ids(&run), expected(0..120));
+    assert!(!run.lists[0].report.changed_meanwhile);
+    assert!(world.server.count("/v1/playlists/p1/items") >= 3);
+}
+
+#[test]
 fn two_names_for_one_state_cost_one_more_reading_and_no_more() {
     // Should the list of playlists and the playlist itself ever write snapshots differently.
     let account = with_playlist(120);
@@ -323,12 +342,14 @@ fn damaged_pages_are_fetched_again() {
         let (run, _) = world.fetch(&[ListSource::Liked]);
         assert_eq!(ids(&run), expected(0..200), "{name}");
     }
-    // A page of another state of the list.
+    // A page of another state of the list, with another track on it.
     let path = find("page-00000050.json");
-    let text = std::fs::read_to_string(&path)
-        .unwrap()
-        .replace("first:200:", "first:201:");
-    std::fs::write(&path, text).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    let other = text
+        .replace("first:200:", "first:201:")
+        .replace(&id(60), &id(999));
+    assert!(other.contains(&id(999)));
+    std::fs::write(&path, other).unwrap();
     assert_eq!(ids(&world.fetch(&[ListSource::Liked]).0), expected(0..200));
 }
 
