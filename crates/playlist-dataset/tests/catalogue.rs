@@ -267,6 +267,9 @@ fn a_file_that_is_no_catalogue_is_an_error() {
         Catalogue::open("absent.csv"),
         Err(Error::NotFound { .. })
     ));
+    let mut foreign = open("id,energy\n1,0.5\n2,0.5\n").unwrap();
+    assert!(find(&mut foreign, &[A]).is_empty());
+    assert!(foreign.report().to_string().contains("no row names a track"));
     let no_limit = ReadOptions::default().with_max_line_bytes(0);
     assert!(matches!(
         Catalogue::open_with("absent.csv", &no_limit),

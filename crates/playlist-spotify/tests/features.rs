@@ -559,7 +559,7 @@ fn the_first_403_switches_spotify_off_with_one_sentence() {
         let report = Chain::new().with_source(&mut source).fill(&mut tracks);
         assert_eq!(report.notes.len(), 1, "{report}");
         assert!(
-            report.notes[0].contains("closed its audio features to apps made after 2024-11-27"),
+            report.notes[0].ends_with("or ReccoBeats (Spotify says: \"Forbidden\")"),
             "{report}"
         );
     }

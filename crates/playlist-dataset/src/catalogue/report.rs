@@ -56,6 +56,9 @@ pub struct CatalogueReport {
 impl fmt::Display for CatalogueReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut lines: Vec<String> = Vec::new();
+        if self.n_rows > 0 && self.n_without_id == self.n_rows {
+            lines.push("no row names a track: expected ids of Spotify, or ISRCs".to_owned());
+        }
         if let (n @ 1.., Some(line)) = (self.n_bad_rows, self.first_bad_line) {
             lines.push(format!("{n} rows could not be read, the first on line {line}"));
         }

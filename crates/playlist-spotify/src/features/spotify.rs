@@ -18,8 +18,8 @@ const NAME: &str = "spotify";
 /// The most ids of a request.
 const IDS_AT_ONCE: usize = 100;
 
-const CLOSED: &str = "Spotify closed its audio features to apps made after 2024-11-27, and this app is one of them: use a \
-    catalogue, an export that has features, or ReccoBeats";
+const CLOSED: &str = "Spotify does not give audio features to this app, as to any made after 2024-11-27: use a catalogue, an export \
+    that has features, or ReccoBeats";
 
 /// Spotify's own endpoint of audio features, for apps that were made before 2024-11-27 or have extended access.
 ///
@@ -101,9 +101,13 @@ impl SpotifyAudioFeatures {
         match error {
             Error::RateLimited { retry_after } => SourceError::RateLimited { name, retry_after },
             Error::Refused {
-                status: 403 | 404 | 410,
+                status: status @ (403 | 404 | 410),
+                message,
                 ..
-            } => self.switched_off(CLOSED.to_owned()),
+            } => {
+                let told = message.unwrap_or_else(|| format!("status {status}"));
+                self.switched_off(format!("{CLOSED} (Spotify says: \"{told}\")"))
+            }
             Error::Stopped => self.switched_off("the run was stopped".to_owned()),
             Error::PremiumRequired { .. }
             | Error::Unauthorized { .. }
