@@ -56,6 +56,12 @@ pub(crate) fn read_lines<'a>(source: &Source<'a>, text: &[u8], budget: &'a mut B
             row,
             line: Some(index + 1),
         };
+        let limit = source.options.max_line_bytes;
+        if line.len() > limit {
+            let found = format!("{} bytes", line.len());
+            sheet.push_bad(RowIssue::row(place, format!("at most {limit} bytes"), found))?;
+            continue;
+        }
         match serde_json::from_slice::<Map<String, Value>>(line) {
             Ok(object) => {
                 first_keys.get_or_insert_with(|| object.keys().cloned().collect());

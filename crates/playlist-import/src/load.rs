@@ -25,35 +25,49 @@ pub(crate) struct ByteBudget {
     pub(crate) total_left: u64,
 }
 
-/// Reads a file to its end, or to the first sign that it is none to be read.
+/// Reads a file to its end, or to the first sign that it is none to be read. What was read counts either way.
 pub(crate) fn load(
     file: &str,
-    mut reader: impl Read,
+    reader: impl Read,
     options: &ImportOptions,
     budget: &mut ByteBudget,
     unpacked: bool,
 ) -> Result<Loaded> {
     let mut bytes = Vec::new();
+    let limit = options.max_file_bytes.min(budget.total_left);
+    let kind = fill(file, reader, options, limit, &mut bytes);
+    let too_large = || too_large(file, options, budget, unpacked);
+    let kind = kind.and_then(|kind| kind.ok_or_else(too_large));
+    budget.total_left = budget.total_left.saturating_sub(bytes.len() as u64);
+    Ok(Loaded { kind: kind?, bytes })
+}
+
+/// Reads up to `limit` bytes; `None` when there are more.
+fn fill(
+    file: &str,
+    mut reader: impl Read,
+    options: &ImportOptions,
+    limit: u64,
+    bytes: &mut Vec<u8>,
+) -> Result<Option<Kind>> {
     let mut kind = None;
     let mut lines = LineLengths::default();
-    let limit = options.max_file_bytes.min(budget.total_left);
     loop {
         let before = bytes.len();
-        let chunk = (&mut reader).take(CHUNK).read_to_end(&mut bytes);
+        let chunk = (&mut reader).take(CHUNK).read_to_end(bytes);
         let n = chunk.map_err(|source| Error::io(file, source))?;
         if bytes.len() as u64 > limit {
-            return Err(too_large(file, options, budget, unpacked));
+            return Ok(None);
         }
         let kind = match kind {
             Some(kind) => kind,
-            None => *kind.insert(sniff(file, &bytes)?),
+            None => *kind.insert(sniff(file, bytes)?),
         };
         if kind == Kind::Text {
             lines.pass(file, &bytes[before..], options.max_line_bytes)?;
         }
         if (n as u64) < CHUNK {
-            budget.total_left -= bytes.len() as u64;
-            return Ok(Loaded { kind, bytes });
+            return Ok(Some(kind));
         }
     }
 }

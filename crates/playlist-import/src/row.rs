@@ -68,7 +68,10 @@ pub(crate) fn read(
             artists: cells.artists.clone().unwrap_or_default(),
             album: text(Slot::Album),
             added_at: text(Slot::AddedAt),
-            is_local: canonical && cells.text(Slot::Local) == Some("true"),
+            is_local: canonical
+                && cells
+                    .text(Slot::Local)
+                    .is_some_and(|text| text.eq_ignore_ascii_case("true")),
             ..Track::default()
         },
         artists: match canonical {

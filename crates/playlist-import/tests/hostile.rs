@@ -139,6 +139,29 @@ fn all_members_together_have_limits() {
 }
 
 #[test]
+fn members_that_fail_count_against_the_limit_too() {
+    let endless = || format!("Title,Artist\n{}", "x".repeat(3000)).into_bytes();
+    let packed = zip_of([("a.csv", endless()), ("b.csv", endless()), ("c.csv", endless())]);
+    let options = ImportOptions::default().with_max_line_bytes(2000);
+    let error = read_as("x.zip", &packed, &options.clone().with_max_total_bytes(7000)).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::TooLarge {
+                setting: "max_total_bytes",
+                ..
+            }
+        ),
+        "{error}"
+    );
+    let error = read_as("x.zip", &packed, &options.with_max_total_bytes(10_000)).unwrap_err();
+    assert!(
+        matches!(error, Error::NothingToRead { first: Some(_), .. }),
+        "{error}"
+    );
+}
+
+#[test]
 fn locked_and_damaged_archives_are_told() {
     let mut packed = zip_of([("a.csv", b"Title,Artist\nT,A\n".to_vec())]);
     let central = packed
@@ -192,18 +215,23 @@ fn deep_and_huge_entries_of_json_cost_themselves() {
 }
 
 #[test]
+fn a_long_line_of_json_lines_costs_that_line() {
+    let huge = format!("{{\"id\":\"{}\"}}", "x".repeat(2 << 20));
+    let text = format!("{{\"title\":\"T\",\"artist\":\"A\"}}\n{huge}\n");
+    let read = read_as("x.jsonl", text, &ImportOptions::default()).unwrap();
+    let report = &read.playlists[0].report;
+    assert_eq!((report.n_tracks, report.n_bad_rows), (1, 1));
+}
+
+#[test]
 fn a_header_without_end_and_rows_without_number_cost_little() {
     let options = ImportOptions::default();
-    let wide = format!(
-        "Title,Artist{}\n{}",
-        ",x".repeat(500_000),
-        "T,A\n".repeat(100_000)
-    );
+    let wide = format!("Title,Artist{}\n{}", ",x".repeat(300_000), "T,A\n".repeat(20_000));
     let before = std::time::Instant::now();
     let read = read_as("x.csv", wide, &options).unwrap();
-    assert_eq!((read.n_tracks(), read.playlists[0].report.n_repeats), (1, 99_999));
-    let bad = format!("Title,Artist\n{}", ",\n".repeat(1_000_001));
-    let error = read_as("x.csv", bad, &options).unwrap_err();
+    assert_eq!((read.n_tracks(), read.playlists[0].report.n_repeats), (1, 19_999));
+    let bad = format!("Title,Artist\n{}", ",\n".repeat(50_001));
+    let error = read_as("x.csv", bad, &options.with_max_rows(50_000)).unwrap_err();
     assert!(matches!(error, Error::TooMany { what: "rows", .. }), "{error}");
     assert!(before.elapsed().as_secs() < 60, "{:?}", before.elapsed());
 }
