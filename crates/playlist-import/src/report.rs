@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use playlist_core::CoverageReport;
+use playlist_core::{CoverageReport, MissingReason};
 use serde::Serialize;
 
 /// Where a track stands in its file.
@@ -148,9 +148,19 @@ impl fmt::Display for ImportReport {
     /// The first line is `features for N of M tracks`; each other line says one thing that is not as it should be.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.coverage)?;
+        // The coverage tells of these already where they have no features.
+        let told = |reason| {
+            let mut missing = self.coverage.missing.iter();
+            missing.find(|(other, _)| *other == reason).map_or(0, |(_, n)| *n)
+        };
+        let (local, no_id) = (told(MissingReason::LocalFile), told(MissingReason::NoId));
+        let unless = |n: usize, told: usize| if n > told { n } else { 0 };
         for (n, what) in [
-            (self.n_local, "local files"),
-            (self.n_without_id, "tracks without Spotify's id"),
+            (unless(self.n_local, local), "local files"),
+            (
+                unless(self.n_without_id, local + no_id),
+                "tracks without Spotify's id",
+            ),
             (self.n_repeats, "repeats of an earlier track"),
             (self.n_episodes, "episodes, left out"),
             (self.n_other, "rows that are no tracks of a playlist, left out"),
