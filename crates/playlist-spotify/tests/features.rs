@@ -501,6 +501,41 @@ fn a_server_from_the_environment_is_on_loopback() {
     }
 }
 
+#[test]
+fn a_store_that_breaks_costs_the_memory_and_not_the_answers() {
+    let world = World::new();
+    service(&world.server, 40);
+    let mut tracks: Vec<Track> = (0..400).map(track).collect();
+    world.fill(&mut tracks);
+    let file = world.folder.path().join("features.sqlite3");
+    let mut bytes = std::fs::read(&file).unwrap();
+    // Behind the page that says what tables there are.
+    bytes[4096..].fill(0xA5);
+    std::fs::write(&file, &bytes).unwrap();
+    let mut again: Vec<Track> = (0..400).map(track).collect();
+    let report = world.fill(&mut again);
+    assert_eq!(again, tracks);
+    assert!(
+        report.notes[0].starts_with("the kept answers could not be read: `"),
+        "{report}"
+    );
+    assert!(
+        report.notes[0].contains("features.sqlite3` is damaged"),
+        "{report}"
+    );
+    let last = report.notes.last().unwrap();
+    assert!(
+        last.starts_with("answers could not be kept, so they will be asked for again"),
+        "{report}"
+    );
+    assert!(report.notes.len() <= 3, "each thing is said once: {report}");
+    assert_eq!(
+        std::fs::read(&file).unwrap()[4096..],
+        bytes[4096..],
+        "nothing is deleted"
+    );
+}
+
 fn spotify(world: &World) -> SpotifyAudioFeatures {
     let config = SpotifyConfig::new("clientid")
         .with_access_token("s3cret-token")
