@@ -168,7 +168,7 @@ fn files_that_are_not_ours_are_named_and_left_alone() {
 }
 
 #[test]
-fn damage_anywhere_is_an_answer_or_an_error() {
+fn damage_anywhere_is_the_right_answer_or_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let whole = folder.path().join("whole.sqlite3");
     {
@@ -183,7 +183,7 @@ fn damage_anywhere_is_an_answer_or_an_error() {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         (state >> 33) as usize % n
     };
-    for round in 0..60 {
+    for round in 0..300 {
         let mut damaged = bytes.clone();
         match round % 3 {
             0 => damaged.truncate(below(bytes.len() - 1) + 1),
@@ -199,11 +199,14 @@ fn damage_anywhere_is_an_answer_or_an_error() {
             .map_err(|error| error.to_string())
             .and_then(|mut cache| cache.found(&keys).map_err(|error| error.to_string()));
         match answer {
+            // What is left is right; what is gone will be asked for again.
             Ok(found) => {
-                for stored in found.values().flatten() {
-                    for feature in AudioFeature::ALL {
-                        let value = stored.features.get(feature);
-                        assert!(value.is_none_or(|value| feature.valid_range().contains(&value)));
+                for (at, key) in keys.iter().enumerate() {
+                    for stored in found.get(key).into_iter().flatten() {
+                        assert_eq!(
+                            (stored.features, stored.origin.source.as_str()),
+                            (features(at), "reccobeats")
+                        );
                     }
                 }
             }
@@ -213,7 +216,8 @@ fn damage_anywhere_is_an_answer_or_an_error() {
             }
         }
     }
-    assert!(n_errors > 20, "{n_errors}");
+    println!("{n_errors} of 300 damaged files are errors");
+    assert!(n_errors > 100, "{n_errors}");
 }
 
 #[test]

@@ -5,13 +5,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use playlist_core::{
-    AudioFeature, AudioFeatures, FeatureOrigin, FeatureStore, StoreError, StoredFeatures, TrackKey,
-};
+use playlist_core::{AudioFeatures, FeatureOrigin, FeatureStore, StoreError, StoredFeatures, TrackKey};
 use rusqlite::types::Value;
-use rusqlite::{Connection, Row, TransactionBehavior, params_from_iter};
+use rusqlite::{Connection, TransactionBehavior, params_from_iter};
 use serde::Serialize;
 
+use super::answer::Answer;
 use super::{CacheError, cache_file};
 
 /// How long a source is not asked again for a track that it did not know: services learn new tracks.
@@ -170,36 +169,46 @@ impl FeatureCache {
         i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
     }
 
-    /// The rows of `keys` among those that `condition` admits; `fixed` are its parameters.
-    fn select<T>(
+    /// The answers for `keys` among those that `condition` admits; `fixed` are its parameters.
+    fn select(
         &self,
         keys: &[TrackKey],
         condition: &str,
         fixed: &[Value],
-        take: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> rusqlite::Result<Vec<(TrackKey, T)>> {
+    ) -> Result<Vec<(TrackKey, Answer)>, CacheError> {
         let texts: BTreeMap<String, &TrackKey> = keys.iter().map(|key| (key.to_string(), key)).collect();
-        let mut found = Vec::new();
+        let answers = self
+            .rows(&texts.keys().collect::<Vec<_>>(), condition, fixed)
+            .map_err(|error| self.failed(error))?;
+        let keyed = |answer: Answer| match texts.get(&answer.track) {
+            Some(key) if answer.checksum == answer.sum() => Ok(((*key).clone(), answer)),
+            _ => Err(CacheError::Damaged {
+                path: self.path.clone(),
+                source: format!("the checksum of the answer for `{}` does not fit", answer.track).into(),
+            }),
+        };
+        answers.into_iter().map(keyed).collect()
+    }
+
+    fn rows(&self, keys: &[&String], condition: &str, fixed: &[Value]) -> rusqlite::Result<Vec<Answer>> {
+        let mut answers = Vec::new();
         // One transaction, so that all is read as of one moment.
         let transaction = self.connection.unchecked_transaction()?;
-        for chunk in texts.keys().collect::<Vec<_>>().chunks(KEYS_AT_ONCE) {
-            let places = vec!["?"; chunk.len()].join(", ");
-            let columns = cache_file::columns();
+        for chunk in keys.chunks(KEYS_AT_ONCE) {
             let sql = format!(
-                "SELECT {columns} FROM answers WHERE {condition} AND track IN ({places}) ORDER BY track, fetched_at, source"
+                "SELECT {} FROM answers WHERE {condition} AND track IN ({}) ORDER BY track, fetched_at, source",
+                cache_file::columns(),
+                vec!["?"; chunk.len()].join(", ")
             );
             let mut statement = transaction.prepare_cached(&sql)?;
             let keys = chunk.iter().map(|key| Value::Text((*key).clone()));
             let mut rows = statement.query(params_from_iter(fixed.iter().cloned().chain(keys)))?;
             while let Some(row) = rows.next()? {
-                let text: String = row.get(0)?;
-                if let Some(key) = texts.get(&text) {
-                    found.push(((*key).clone(), take(row)?));
-                }
+                answers.push(Answer::read(row)?);
             }
         }
         transaction.commit()?;
-        Ok(found)
+        Ok(answers)
     }
 
     fn insert(
@@ -207,7 +216,7 @@ impl FeatureCache {
         origin: &FeatureOrigin,
         answers: &[(TrackKey, Option<AudioFeatures>)],
     ) -> rusqlite::Result<()> {
-        let (now, scale) = (self.now(), scale_text(origin));
+        let now = self.now();
         let columns = cache_file::columns();
         let names: Vec<&str> = columns.split(", ").collect();
         let places = vec!["?"; names.len()].join(", ");
@@ -227,19 +236,8 @@ impl FeatureCache {
         {
             let mut statement = transaction.prepare_cached(&sql)?;
             for (key, answer) in answers {
-                let features = answer.unwrap_or_default();
-                let values = AudioFeature::ALL.map(|feature| match features.get(feature) {
-                    Some(value) => Value::Real(f64::from(value)),
-                    None => Value::Null,
-                });
-                let head = [
-                    Value::Text(key.to_string()),
-                    Value::Text(origin.source.clone()),
-                    Value::Text(scale.clone()),
-                    Value::Integer(i64::from(features.n_known() > 0)),
-                    Value::Integer(now),
-                ];
-                statement.execute(params_from_iter(head.into_iter().chain(values)))?;
+                let answer = Answer::new(key, origin, answer.unwrap_or_default(), now);
+                statement.execute(params_from_iter(answer.values()))?;
             }
         }
         transaction.commit()
@@ -248,12 +246,9 @@ impl FeatureCache {
 
 impl FeatureStore for FeatureCache {
     fn found(&mut self, keys: &[TrackKey]) -> Result<BTreeMap<TrackKey, Vec<StoredFeatures>>, StoreError> {
-        let rows = self
-            .select(keys, "known", &[], stored)
-            .map_err(|error| self.failed(error))?;
         let mut found: BTreeMap<TrackKey, Vec<StoredFeatures>> = BTreeMap::new();
-        for (key, stored) in rows {
-            if let Some(stored) = stored {
+        for (key, answer) in self.select(keys, "known", &[])? {
+            if let Some(stored) = answer.stored() {
                 found.entry(key).or_default().push(stored);
             }
         }
@@ -270,10 +265,8 @@ impl FeatureStore for FeatureCache {
             Value::Integer(now.saturating_sub(kept)),
             Value::Integer(now.saturating_add(kept)),
         ];
-        let rows = self
-            .select(keys, condition, &fixed, |_| Ok(()))
-            .map_err(|error| self.failed(error))?;
-        Ok(rows.into_iter().map(|(key, ())| key).collect())
+        let answers = self.select(keys, condition, &fixed)?;
+        Ok(answers.into_iter().map(|(key, _)| key).collect())
     }
 
     fn keep(
@@ -292,32 +285,4 @@ impl fmt::Debug for FeatureCache {
             .field("path", &self.path)
             .finish_non_exhaustive()
     }
-}
-
-/// The answer of a row; `None` for one on a scale that this version does not know. Values that no track can have
-/// are missing: the file may have been changed by anyone.
-fn stored(row: &Row<'_>) -> rusqlite::Result<Option<StoredFeatures>> {
-    let scale: String = row.get(2)?;
-    let Ok(scale) = serde_json::from_value(serde_json::Value::String(scale)) else {
-        return Ok(None);
-    };
-    let mut features = AudioFeatures::default();
-    for (at, feature) in AudioFeature::ALL.into_iter().enumerate() {
-        let value: Option<f64> = row.get(5 + at)?;
-        if let Some(value) = value.map(|value| value as f32)
-            && feature.valid_range().contains(&value)
-        {
-            features.set(feature, value);
-        }
-    }
-    Ok(Some(StoredFeatures {
-        origin: FeatureOrigin::new(row.get::<_, String>(1)?, scale),
-        features,
-    }))
-}
-
-/// The scale as it stands in the file.
-fn scale_text(origin: &FeatureOrigin) -> String {
-    let value = serde_json::to_value(origin.scale).unwrap_or_default();
-    value.as_str().unwrap_or_default().to_owned()
 }

@@ -72,6 +72,19 @@ impl CacheError {
     /// The error of the database at `path`.
     pub(super) fn of(path: &std::path::Path, error: rusqlite::Error) -> Self {
         let path = path.to_owned();
+        let is_other_type = matches!(
+            error,
+            rusqlite::Error::InvalidColumnType(..)
+                | rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..)
+                | rusqlite::Error::Utf8Error(..)
+        );
+        if is_other_type {
+            return Self::Damaged {
+                path,
+                source: Box::new(error),
+            };
+        }
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy { path },
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Self::Damaged {

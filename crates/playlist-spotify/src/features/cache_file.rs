@@ -141,11 +141,15 @@ fn check(path: &Path, connection: &Connection) -> Result<bool, CacheError> {
 /// The columns of an answer, in the order in which they are read and written.
 pub(super) fn columns() -> String {
     let features = AudioFeature::ALL.map(AudioFeature::column);
-    format!("track, source, scale, known, fetched_at, {}", features.join(", "))
+    format!(
+        "track, source, scale, known, fetched_at, checksum, {}",
+        features.join(", ")
+    )
 }
 
 /// One row for each source and key. `fetched_at` is in seconds since 1970; a row that is not `known` says that the
-/// source was asked then and did not know the track.
+/// source was asked then and did not know the track. SQLite notices damage to its own structure alone, hence the
+/// checksum of what a row says.
 fn schema() -> String {
     let features = AudioFeature::ALL.map(|feature| format!("{feature} REAL"));
     format!(
@@ -155,6 +159,7 @@ fn schema() -> String {
             scale TEXT NOT NULL,
             known INTEGER NOT NULL,
             fetched_at INTEGER NOT NULL,
+            checksum INTEGER NOT NULL,
             {},
             PRIMARY KEY (track, source)
         ) STRICT, WITHOUT ROWID;
