@@ -37,7 +37,8 @@ pub(crate) fn read(job: &mut Job<'_>, name: &str, file: File) -> Result<()> {
         };
         match is_export_name(member) {
             true => members.push((member.to_owned(), index)),
-            false => job.n_not_opened += usize::from(!member.ends_with('/')),
+            false if member.ends_with('/') => {}
+            false => job.leave_closed(&format!("{name}/{member}")),
         }
     }
     members.sort();

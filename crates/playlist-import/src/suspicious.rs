@@ -12,8 +12,11 @@ use playlist_core::{AudioFeature, SpotifyId};
 use crate::ExportFormat;
 use crate::sheet::{Draft, DraftRow};
 
-/// A batch of Liked Songs; batches of playlists are twice as large.
-const BATCH: usize = 50;
+/// The tracks of a batch of Liked Songs.
+const LIKED_BATCH: usize = 50;
+
+/// The tracks of a batch of a playlist.
+const PLAYLIST_BATCH: usize = 100;
 
 /// What the rows without features tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,19 +56,18 @@ pub(crate) fn shift(format: ExportFormat, draft: &Draft) -> Option<Suspicion> {
     }
     let last = draft.rows.iter().rposition(has_audio)?;
     let tail = draft.n_rows.saturating_sub(draft.rows[last].place.row);
-    let fits = |size: usize| {
+    let of_size = |size: usize| {
         let whole = |rows: usize| rows > 0 && rows.is_multiple_of(size - 1);
         // The last batch may be refused as well, and may be a short one.
         let last_batch = (draft.n_rows - 1) % size + 1;
-        whole(tail) || tail.checked_sub(last_batch).is_some_and(whole)
+        let by_tail = whole(tail) || tail.checked_sub(last_batch).is_some_and(whole);
+        draft.rows[..last]
+            .iter()
+            .filter(|row| (row.place.row - 1).is_multiple_of(size) && !has_audio(row))
+            // A row that ends before its features is one for which the program had no answer at all.
+            .find(|row| by_tail || row.cut_before_features && tail >= size - 1)
     };
-    let by_tail = fits(BATCH) || fits(2 * BATCH);
-    let first = draft.rows[..last]
-        .iter()
-        .filter(|row| (row.place.row - 1).is_multiple_of(BATCH) && !has_audio(row))
-        // A row that ends before its features is one for which the program had no answer at all.
-        .find(|row| by_tail || row.cut_before_features && tail >= BATCH - 1);
-    match first {
+    match of_size(PLAYLIST_BATCH).or_else(|| of_size(LIKED_BATCH)) {
         Some(row) => Some(Suspicion::Shifted {
             after_row: row.place.row,
         }),
@@ -78,7 +80,7 @@ fn gap(rows: &[DraftRow]) -> Option<Suspicion> {
     let (mut length, mut last_row) = (0, 0);
     for row in rows {
         if has_audio(row) {
-            if length >= BATCH - 1 {
+            if length >= LIKED_BATCH - 1 {
                 return Some(Suspicion::Gap { last_row, length });
             }
             length = 0;

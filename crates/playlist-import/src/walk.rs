@@ -19,7 +19,9 @@ pub(crate) struct Job<'a> {
     seen: Seen,
     read: Vec<ReadFile>,
     skipped: Vec<SkippedFile>,
-    pub(crate) n_not_opened: usize,
+    n_not_opened: usize,
+    /// The first file that lists what was played.
+    history: Option<String>,
 }
 
 impl<'a> Job<'a> {
@@ -38,6 +40,19 @@ impl<'a> Job<'a> {
             read: Vec::new(),
             skipped: Vec::new(),
             n_not_opened: 0,
+            history: None,
+        }
+    }
+
+    /// Takes note of a file of a folder or archive that is not opened, because of its name.
+    pub(crate) fn leave_closed(&mut self, file: &str) {
+        self.n_not_opened += 1;
+        let name = last_part(file).to_lowercase();
+        let is_history = ["streaming_history", "streaminghistory", "endsong"]
+            .iter()
+            .any(|start| name.starts_with(start));
+        if is_history && self.history.is_none() {
+            self.history = Some(file.to_owned());
         }
     }
 
@@ -81,6 +96,9 @@ impl<'a> Job<'a> {
 
     pub(crate) fn finish(self, path: &Path) -> Result<Import> {
         if self.read.is_empty() {
+            if let Some(file) = self.history.filter(|_| self.skipped.is_empty()) {
+                return Err(Error::StreamingHistory { file });
+            }
             return Err(Error::NothingToRead {
                 file: path.display().to_string(),
                 first: self.skipped.into_iter().next().map(|skipped| skipped.reason),
@@ -148,7 +166,7 @@ fn folder(job: &mut Job<'_>, path: &Path, depth: usize) -> Result<()> {
             continue;
         }
         if !is_export_name(&name) {
-            job.n_not_opened += 1;
+            job.leave_closed(&name);
             continue;
         }
         let opened = std::fs::metadata(&entry)
@@ -173,9 +191,13 @@ pub(crate) fn last_part(name: &str) -> &str {
 pub(crate) fn stem(name: &str) -> &str {
     let last = last_part(name);
     match last.rsplit_once('.') {
-        Some((stem, ending)) if !stem.is_empty() && ending.len() <= 7 => stem,
+        Some((stem, ending)) if !stem.is_empty() && is_ending(ending) => stem,
         _ => last,
     }
+}
+
+fn is_ending(text: &str) -> bool {
+    (1..=7).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 fn is_hidden(name: &str) -> bool {
@@ -244,6 +266,7 @@ mod tests {
         for (name, expected) in [
             ("x/Liked_Songs.csv", "Liked_Songs"),
             ("Mr. Brightside", "Mr. Brightside"),
+            ("Vol. 2", "Vol. 2"),
             ("a\\b.c.tsv", "b.c"),
             (".csv", ".csv"),
         ] {

@@ -159,6 +159,14 @@ fn the_streaming_history_is_refused_and_says_what_to_give() {
 }
 
 #[test]
+fn an_export_of_nothing_but_history_is_refused_without_opening_it() {
+    let name = "Spotify Extended Streaming History/Streaming_History_Audio_2024-2025_0.json";
+    let packed = zip_of([(name, b"[]".to_vec()), ("ReadMeFirst.pdf", Vec::new())]);
+    let error = read_as("my_spotify_data.zip", packed, &ImportOptions::default()).unwrap_err();
+    assert!(matches!(error, Error::StreamingHistory { .. }), "{error}");
+}
+
+#[test]
 fn replies_with_audio_features_are_read() {
     let read = |name: &str| {
         import(fixture(name), &ImportOptions::default())
