@@ -82,7 +82,10 @@ fn visit(mut stream: TcpStream, state: &str) -> std::io::Result<Visit> {
     let head = read_head(&mut stream)?;
     let visit = understand(&head, state);
     let (status, text) = match &visit {
-        Visit::Code(_) => ("200 OK", "Signed in. You can close this page."),
+        Visit::Code(_) => (
+            "200 OK",
+            "Spotify has answered. You can close this page and go back to the terminal.",
+        ),
         Visit::Refused(_) => ("200 OK", "Not signed in. You can close this page."),
         Visit::Other => ("404 Not Found", "Nothing here."),
     };

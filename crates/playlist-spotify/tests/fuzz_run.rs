@@ -122,12 +122,30 @@ fn damaged_replies_never_stop_the_client_for_good() {
             assert!(!report.to_string().is_empty());
             n_tracks += report.n_tracks;
         }
+        damage_files(&world, &mut dice);
         n_lists += run.lists.len();
         n_failed += run.failed.len();
         n_ended += usize::from(run.ended_by.is_some());
     }
     println!("{n} runs: {n_lists} lists, {n_failed} failed lists, {n_ended} runs ended, {n_tracks} tracks");
     assert!(n_tracks > 0 && n_failed > 0);
+}
+
+/// Damages some of what is kept on disk: the next run reads it.
+fn damage_files(world: &World, dice: &mut Dice) {
+    for (path, bytes) in support::files(&world.folder.path().join("cache")) {
+        if bytes.is_empty() || dice.below(4) > 0 {
+            continue;
+        }
+        let mut bytes = bytes;
+        let at = dice.below(bytes.len());
+        match dice.below(3) {
+            0 => bytes.truncate(at),
+            1 => bytes[at] ^= 1 << dice.below(8),
+            _ => bytes.insert(at, b'0'),
+        }
+        std::fs::write(path, bytes).unwrap();
+    }
 }
 
 fn serve(world: &World, replies: &Arc<Mutex<BTreeMap<&'static str, Value>>>) {

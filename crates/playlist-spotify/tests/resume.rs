@@ -332,18 +332,18 @@ fn damaged_pages_are_fetched_again() {
     let find = |name: &str| kept().into_iter().find(|path| path.ends_with(name)).unwrap();
     assert_eq!(kept().len(), 5);
     for (name, damage) in [
-        ("page-00000050.json", "{\"stamp\":"),
-        ("page-00000000.json", "[]"),
-        ("head.json", "{}"),
-        ("head.json", "\u{0}\u{ff}"),
-        ("page-00000100.json", ""),
+        ("page-00000050.kept", "{\"stamp\":"),
+        ("page-00000000.kept", "[]"),
+        ("head.kept", "{}"),
+        ("head.kept", "\u{0}\u{ff}"),
+        ("page-00000100.kept", ""),
     ] {
         std::fs::write(find(name), damage).unwrap();
         let (run, _) = world.fetch(&[ListSource::Liked]);
         assert_eq!(ids(&run), expected(0..200), "{name}");
     }
     // A page of another state of the list, with another track on it.
-    let path = find("page-00000050.json");
+    let path = find("page-00000050.kept");
     let text = std::fs::read_to_string(&path).unwrap();
     let other = text
         .replace("first:200:", "first:201:")
@@ -387,14 +387,14 @@ fn a_purge_deletes_what_was_kept_and_nothing_else() {
     let list = kept[0].0.parent().unwrap();
     std::fs::write(list.join(".tmpAbC123"), "torn").unwrap();
     std::fs::write(list.join("mine.txt"), "x").unwrap();
-    std::fs::write(folder.join("page-1.json"), "x").unwrap();
+    std::fs::write(folder.join("page-1.kept"), "x").unwrap();
     assert_eq!(purge(&world.config, &options).unwrap(), 5);
     let left: Vec<_> = files(&folder)
         .into_iter()
         .map(|(path, _)| path.file_name().unwrap().to_owned())
         .collect();
     assert_eq!(left.len(), 2);
-    assert!(left.contains(&"mine.txt".into()) && left.contains(&"page-1.json".into()));
+    assert!(left.contains(&"mine.txt".into()) && left.contains(&"page-1.kept".into()));
     let (run, _) = world.fetch(&[source]);
     assert_eq!(run.lists[0].report.origin, ListOrigin::Fetched);
 }

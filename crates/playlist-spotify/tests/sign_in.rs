@@ -228,5 +228,16 @@ fn an_app_must_be_named() {
         ));
     }
     assert_eq!(REDIRECT_URI, "http://127.0.0.1/callback");
-    assert!(POLICY_NOTICE.contains("section III, item 14"));
+    let readme = include_str!("../README.md")
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    for text in [POLICY_NOTICE, readme.as_str()] {
+        assert!(text.contains("section III, item 14"));
+        assert!(
+            text.contains(
+                "Do not use the Spotify Platform or any Spotify Content to train a machine learning"
+            )
+        );
+    }
 }

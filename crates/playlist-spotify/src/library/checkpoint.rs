@@ -1,8 +1,9 @@
 //! Pages kept on disk, so that a run that is killed goes on where it was.
 //!
-//! A list is a folder: `head.json` says which state of the list its pages show, `page-OFFSET.json` holds one page
-//! each. Every file is written in one step. A page names the state that it belongs to, so a page of another state,
-//! left over or written by another process, is never taken for one of this.
+//! A list is a folder: `head.kept` says which state of the list its pages show, `page-OFFSET.kept` holds one page
+//! each. Every file is written in one step: a line with a checksum, then JSON. A damaged one counts as none. A page
+//! names the state that it belongs to, so a page of another state, left over or written by another process, is never
+//! taken for one of this.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -11,12 +12,13 @@ use playlist_core::{Track, write_private_file};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::page::Fnv;
 use super::report::SkippedEntry;
 use crate::files::private_folder;
 use crate::{Error, Result};
 
 const FORMAT: u32 = 1;
-const HEAD: &str = "head.json";
+const HEAD: &str = "head.kept";
 
 /// Which state of a list is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,20 +129,30 @@ impl ListStore {
 
     fn write(&self, name: &str, contents: &impl Serialize) -> Result<()> {
         let path = self.folder.join(name);
-        let bytes = serde_json::to_vec(contents).map_err(|error| failed(&path, &error.into()))?;
-        Ok(write_private_file(&path, &bytes)?)
+        let json = serde_json::to_string(contents).map_err(|error| failed(&path, &error.into()))?;
+        let text = format!("{}\n{json}", checksum(&json));
+        Ok(write_private_file(&path, text.as_bytes())?)
     }
 }
 
 fn page_name(offset: u64) -> String {
-    format!("page-{offset:08}.json")
+    format!("page-{offset:08}.kept")
+}
+
+fn checksum(json: &str) -> String {
+    let mut hash = Fnv::default();
+    hash.add(json);
+    hash.finish()
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
     // A page is never larger than the reply that it was made of, nor is a file of ours.
     let is_small = std::fs::metadata(path).is_ok_and(|data| data.is_file() && data.len() < 64 << 20);
-    let bytes = is_small.then(|| std::fs::read(path).ok()).flatten()?;
-    serde_json::from_slice(&bytes).ok()
+    let text = is_small.then(|| std::fs::read_to_string(path).ok()).flatten()?;
+    let (sum, json) = text.split_once('\n')?;
+    (sum == checksum(json))
+        .then(|| serde_json::from_str(json).ok())
+        .flatten()
 }
 
 /// Deletes every list below `folder`, and the folders that are empty then; how many files went. What no list
@@ -178,7 +190,7 @@ fn is_torn(path: &Path) -> bool {
 fn own_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let is_page = |path: &PathBuf| {
         path.file_name()
-            .and_then(|name| name.to_str()?.strip_prefix("page-")?.strip_suffix(".json"))
+            .and_then(|name| name.to_str()?.strip_prefix("page-")?.strip_suffix(".kept"))
             .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
     };
     Ok(entries(folder)?.into_iter().filter(is_page).collect())

@@ -70,7 +70,7 @@ impl RunProgress {
 
     /// The list at hand ends with that many entries.
     pub(crate) fn end(&mut self, n_entries: u64) {
-        self.before += n_entries;
+        self.before = self.before.saturating_add(n_entries);
         self.totals[self.at] = Some(n_entries);
     }
 
@@ -87,7 +87,8 @@ impl RunProgress {
                 on_event(FetchEvent::Restarted { name });
             }
             Step::Page { n_entries, total } => {
-                self.fetched += n_entries.saturating_sub(self.here);
+                let n_new = n_entries.saturating_sub(self.here);
+                self.fetched = self.fetched.saturating_add(n_new);
                 self.here = n_entries;
                 if total.is_some() {
                     self.totals[self.at] = total;
@@ -98,7 +99,7 @@ impl RunProgress {
     }
 
     fn progress<'a>(&self, name: &'a str, elapsed: Duration) -> Progress<'a> {
-        let run_done = self.before + self.here;
+        let run_done = self.before.saturating_add(self.here);
         let sum = |sum: u64, total: &Option<u64>| total.map(|total| sum.saturating_add(total));
         let run_total = self.totals.iter().try_fold(0, sum);
         let left = run_total.map(|total| total.saturating_sub(run_done));
