@@ -342,15 +342,26 @@ fn damaged_pages_are_fetched_again() {
         let (run, _) = world.fetch(&[ListSource::Liked]);
         assert_eq!(ids(&run), expected(0..200), "{name}");
     }
-    // A page of another state of the list, with another track on it.
+    // A page whose text was altered, whole as it looks.
     let path = find("page-00000050.kept");
     let text = std::fs::read_to_string(&path).unwrap();
-    let other = text
-        .replace("first:200:", "first:201:")
-        .replace(&id(60), &id(999));
+    let other = text.replace(&id(60), &id(999));
     assert!(other.contains(&id(999)));
     std::fs::write(&path, other).unwrap();
     assert_eq!(ids(&world.fetch(&[ListSource::Liked]).0), expected(0..200));
+    // A page of another state of the list, as another process may leave it.
+    let elsewhere = World::of(&FakeAccount::with_liked(201).shared());
+    assert_eq!(elsewhere.fetch(&[ListSource::Liked]).0.lists.len(), 1);
+    let path = find("page-00000100.kept");
+    let (_, other) = files(&elsewhere.folder.path().join("cache"))
+        .into_iter()
+        .find(|(other, _)| other.file_name() == path.file_name())
+        .unwrap();
+    let kept = std::fs::read(&path).unwrap();
+    assert!(other != kept);
+    std::fs::write(&path, other).unwrap();
+    assert_eq!(ids(&world.fetch(&[ListSource::Liked]).0), expected(0..200));
+    assert!(std::fs::read(&path).unwrap() == kept, "it was fetched again");
 }
 
 #[test]
