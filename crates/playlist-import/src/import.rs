@@ -115,6 +115,9 @@ impl fmt::Display for Import {
 /// polars 0.55 believes the lengths that some pages state, and an absurd one makes it ask for more memory than
 /// there is, which ends the process: read Parquet from sources that you trust.
 ///
+/// Text is UTF-8 or, with a byte order mark, UTF-16; a cell of a table that is neither is taken for Windows-1252, and
+/// the report says so.
+///
 /// # Units
 /// Features come out in the units of [`playlist_core::AudioFeature`]. Which unit a column has is decided for the
 /// whole file; each conversion is in the report.

@@ -1,12 +1,14 @@
 //! Records of delimited text, each by itself, so that a bad one costs no other.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 /// Goes through delimited text record by record.
 ///
 /// A field in quotes may hold delimiters, line breaks and doubled quotes. A record that cannot be told apart is
 /// given as [`Broken`], and the next one begins on the line after that on which it began: a quote that nobody
-/// closed costs one record and not the rest of the file.
+/// closed costs one record and not the rest of the file. A field that is not in UTF-8 is taken for Windows-1252, in
+/// which spreadsheets write where nobody tells them otherwise.
 pub(crate) struct Records<'a> {
     text: &'a [u8],
     delimiter: u8,
@@ -16,10 +18,8 @@ pub(crate) struct Records<'a> {
     at: usize,
     /// The line of it, counted from 1.
     line: usize,
+    n_recoded: Cell<usize>,
 }
-
-/// What is expected of a record that is in another encoding.
-pub(crate) const NOT_UTF8: &str = "UTF-8";
 
 /// A record and the line on which it begins.
 pub(crate) type Record<'a> = (usize, Result<Vec<Cow<'a, str>>, Broken>);
@@ -47,7 +47,13 @@ impl<'a> Records<'a> {
             limit,
             at: 0,
             line: 1,
+            n_recoded: Cell::new(0),
         }
+    }
+
+    /// The number of fields so far that were not in UTF-8.
+    pub(crate) const fn n_recoded(&self) -> usize {
+        self.n_recoded.get()
     }
 
     /// Where the line ends that holds `from`: before its line break.
@@ -117,7 +123,7 @@ impl<'a> Records<'a> {
         if next == end {
             field = field.strip_suffix(b"\r").unwrap_or(field);
         }
-        Ok((Cow::Borrowed(utf8(field)?), next))
+        Ok((self.decoded(field), next))
     }
 
     /// The field in quotes at `at`, and where it ends.
@@ -153,16 +159,26 @@ impl<'a> Records<'a> {
                     Err(broken("quotes in a quoted field to be doubled", around))
                 }
                 _ => {
-                    let field = utf8(&self.text[first..quote])?;
+                    let field = self.decoded(&self.text[first..quote]);
                     let field = if doubled {
                         Cow::Owned(field.replace("\"\"", "\""))
                     } else {
-                        Cow::Borrowed(field)
+                        field
                     };
                     Ok((field, next))
                 }
             };
         }
+    }
+
+    fn decoded(&self, field: &'a [u8]) -> Cow<'a, str> {
+        std::str::from_utf8(field).map_or_else(
+            |_| {
+                self.n_recoded.set(self.n_recoded.get() + 1);
+                Cow::Owned(field.iter().map(|byte| windows_1252(*byte)).collect())
+            },
+            Cow::Borrowed,
+        )
     }
 
     fn too_long(&self) -> Broken {
@@ -194,8 +210,16 @@ impl<'a> Iterator for Records<'a> {
     }
 }
 
-fn utf8(field: &[u8]) -> Result<&str, Broken> {
-    std::str::from_utf8(field).map_err(|_| broken(NOT_UTF8, field))
+/// The character of a byte in Windows-1252: that of Latin-1, but for 32 places.
+fn windows_1252(byte: u8) -> char {
+    const HIGH: [char; 32] = [
+        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8D}', 'Ž', '\u{8F}',
+        '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9D}', 'ž', 'Ÿ',
+    ];
+    match byte {
+        0x80..0xA0 => HIGH[usize::from(byte - 0x80)],
+        _ => char::from(byte),
+    }
 }
 
 fn broken(expected: &str, found: &[u8]) -> Broken {
@@ -256,6 +280,14 @@ mod tests {
         let unclosed = read("\"a\nb\n");
         assert_eq!(unclosed.len(), 2);
         assert_eq!(unclosed[0].1, Err("a closing quote".to_owned()));
+    }
+
+    #[test]
+    fn what_is_not_utf8_is_taken_for_windows_1252() {
+        let mut records = Records::new(b"Bj\xF6rk,\"\x93\xE9\x94\",\xC3\xA9", b',', 100);
+        let (_, fields) = records.next().unwrap();
+        assert_eq!(fields.unwrap(), ["Björk", "“é”", "é"]);
+        assert_eq!(records.n_recoded(), 2);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use playlist_core::SpotifyId;
 use playlist_core::column::plain_name;
 
 use crate::cells::{Cells, Layout, Slot};
-use crate::records::{Broken, NOT_UTF8, Records};
+use crate::records::{Broken, Records};
 use crate::report::{RowIssue, RowPlace};
 use crate::sheet::Sheet;
 use crate::{Error, ExportFormat, ImportOptions, Result, exportify_app, local};
@@ -64,8 +64,8 @@ impl Table<'_> {
             sheet.own_playlist()?;
         }
         let n_columns = self.layout.names.len();
-        let mut n_not_utf8 = 0;
-        for (index, (line, record)) in self.records.enumerate() {
+        let mut records = self.records;
+        for (index, (line, record)) in records.by_ref().enumerate() {
             let place = RowPlace {
                 row: index + 1,
                 line: Some(line),
@@ -82,15 +82,13 @@ impl Table<'_> {
                     sheet.push_bad(RowIssue::row(place, expected, found))?;
                 }
                 Ok(fields) => sheet.push_row(place, self.layout.cells(fields))?,
-                Err(Broken { expected, found }) => {
-                    n_not_utf8 += usize::from(expected == NOT_UTF8);
-                    sheet.push_bad(RowIssue::row(place, expected, found))?;
-                }
+                Err(Broken { expected, found }) => sheet.push_bad(RowIssue::row(place, expected, found))?,
             }
         }
-        if n_not_utf8 > 0 {
+        let n_recoded = records.n_recoded();
+        if n_recoded > 0 {
             sheet.note(format!(
-                "{n_not_utf8} rows are in another encoding than UTF-8: save the file as UTF-8 to have them"
+                "{n_recoded} cells are not in UTF-8 and were taken for Windows-1252: names may be wrong, unless the file is saved as UTF-8"
             ))?;
         }
         sheet.at_least_one_playlist()

@@ -164,17 +164,18 @@ fn text_of_other_encodings_is_read_or_told() {
         assert_eq!(read.playlist.tracks[0].title.as_deref(), Some("Søng"));
         assert_eq!(read.playlist.tracks[1].title.as_deref(), Some("愛"));
     }
-    let latin = b"Title,Artist\nS\xF8ng,Bj\xF6rk\nT,A\n";
-    let read = read_one("x.csv", latin);
-    assert_eq!((read.report.n_tracks, read.report.n_bad_rows), (1, 1));
-    assert!(
-        read.report.issues[0]
-            .to_string()
-            .starts_with("row 1, line 2: expected UTF-8, found `S")
-    );
+    // A spreadsheet on Windows; what is in UTF-8 beside it stays that.
+    let mixed = b"Title,Artist\nS\xF8ng,Bj\xF6rk\nT,A\n\xC3\xA9,B\n";
+    let read = read_one("x.csv", mixed);
+    assert_eq!((read.report.n_tracks, read.report.n_bad_rows), (3, 0));
+    assert_eq!(read.playlist.tracks[0].title.as_deref(), Some("Søng"));
+    assert_eq!(read.playlist.tracks[0].artists, ["Björk"]);
+    assert_eq!(read.playlist.tracks[2].title.as_deref(), Some("é"));
     assert_eq!(
         read.report.notes,
-        ["1 rows are in another encoding than UTF-8: save the file as UTF-8 to have them"]
+        [
+            "2 cells are not in UTF-8 and were taken for Windows-1252: names may be wrong, unless the file is saved as UTF-8"
+        ]
     );
 }
 
