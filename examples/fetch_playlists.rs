@@ -21,7 +21,7 @@ use clap::{Parser, ValueEnum};
 use common::fetch::{self, Fetched, SpotifyArgs};
 use playlist_classifier::core::{CoverageReport, Overwrite, Playlist, PlaylistKind};
 use playlist_classifier::import::{CanonicalFormat, ImportOptions, SuspiciousFeatures, import};
-use playlist_classifier::report::to_json;
+use playlist_classifier::report::{printable, to_json};
 use playlist_classifier::spotify::StopFlag;
 use playlist_classifier::{FeatureLookup, FileStatus, PlaylistFile, feature_chain, write_playlists};
 use serde_json::json;
@@ -175,7 +175,10 @@ fn plain_text(fetched: &Fetched, files: &[PlaylistFile], coverage: &CoverageRepo
             file.n_with_features
         );
     }
-    text + &format!("{coverage}\n")
+    text += &format!("{coverage}\n");
+    text.lines()
+        .map(|line| format!("{}\n", printable(line)))
+        .collect()
 }
 
 fn json_text(

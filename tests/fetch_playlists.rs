@@ -88,7 +88,7 @@ impl Machine {
                     "danceability": 0.5, "energy": 0.25, "key": -1, "loudness": -7.5, "mode": 1, "speechiness": 0.04,
                     "acousticness": 0.1, "instrumentalness": 0.0, "liveness": 0.1, "tempo": 120.0, "valence": 0.3})
             };
-            let content: Vec<Value> = known.map(|id| entry(&id)).collect();
+            let content: Vec<Value> = known.map(entry).collect();
             Some(Reply::json(json!({ "content": content }).to_string()))
         });
     }

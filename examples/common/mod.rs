@@ -16,6 +16,7 @@ use playlist_classifier::core::{AudioFeature, Overwrite};
 use playlist_classifier::dataset::{Balance, GroupBy};
 use playlist_classifier::metrics::ThresholdRule;
 use playlist_classifier::mlp::{Backend, StopSignal, TrainingConfig};
+use playlist_classifier::report::printable;
 use playlist_classifier::{ExperimentConfig, FitSettings, ModelName, Source, SplitMethod};
 
 /// Which tracks.
@@ -374,6 +375,6 @@ pub fn exit_code(main: impl FnOnce() -> Result<(), Box<dyn Error>>) -> ExitCode 
         text.push_str(&format!(": {error}"));
         cause = error.source();
     }
-    eprintln!("{text}");
+    eprintln!("{}", printable(&text));
     ExitCode::FAILURE
 }
