@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use clap::Args;
 use indicatif::ProgressBar;
+use playlist_classifier::core::message::with_causes;
 use playlist_classifier::core::{AudioFeature, Overwrite};
 use playlist_classifier::dataset::{Balance, GroupBy};
 use playlist_classifier::metrics::ThresholdRule;
@@ -369,12 +370,7 @@ pub fn exit_code(main: impl FnOnce() -> Result<(), Box<dyn Error>>) -> ExitCode 
     let Err(error) = main() else {
         return ExitCode::SUCCESS;
     };
-    let mut text = format!("error: {error}");
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
+    let text = format!("error: {}", with_causes(&*error));
     eprintln!("{}", printable(&text));
     ExitCode::FAILURE
 }

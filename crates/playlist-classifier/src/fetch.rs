@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use playlist_core::message::with_causes;
 use playlist_core::{Chain, ChainProgress, Overwrite, Playlist, PlaylistKind};
 use playlist_dataset::Catalogue;
 use playlist_import::{CanonicalFormat, ImportOptions, import, write_playlist};
@@ -208,7 +209,7 @@ fn write_one(file: &Path, playlist: &Playlist, format: CanonicalFormat, overwrit
         Err(playlist_import::Error::Core(playlist_core::Error::FileExists { .. })) => FileStatus::Refused(
             "it exists and holds something else: add --overwrite to replace it".to_owned(),
         ),
-        Err(error) => FileStatus::Refused(crate::error::with_causes(&error)),
+        Err(error) => FileStatus::Refused(with_causes(&error)),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
+use crate::message::with_causes;
 use crate::{
     AudioFeature, AudioFeatures, CoverageReport, FeatureOrigin, FeatureScale, FeatureSource, FeatureStore,
     MissingReason, SourceError, StoredFeatures, Track, TrackKey,
@@ -401,17 +402,6 @@ fn merge(track: &mut Track, features: &AudioFeatures, origin: &FeatureOrigin) {
             track.features.set(feature, value);
         }
     }
-}
-
-/// An error and its causes in one line.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

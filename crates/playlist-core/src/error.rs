@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::message::list;
+
 /// The result of every fallible function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -179,13 +181,4 @@ impl Error {
             source: Box::new(source),
         }
     }
-}
-
-/// Joins names for a message, each in backticks.
-pub(crate) fn list(names: &[String]) -> String {
-    if names.is_empty() {
-        return "none".to_owned();
-    }
-    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    quoted.join(", ")
 }

@@ -12,6 +12,7 @@ mod isrc;
 mod labels;
 mod majority;
 mod matrix;
+pub mod message;
 mod probabilities;
 mod source;
 mod spotify_id;

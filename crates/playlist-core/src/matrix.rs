@@ -1,6 +1,6 @@
 //! The matrix of features that passes between the crates.
 
-use crate::error::list;
+use crate::message::list;
 use crate::{Error, Result};
 
 /// Features of tracks: row-major `f32`, `[n_samples, n_features]`, with named columns.

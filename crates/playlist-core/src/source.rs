@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::message::in_words;
 use crate::{AudioFeature, AudioFeatures, Track, TrackKey};
 
 /// The scale on which features were measured. Features of two scales do not belong in one track, and a table
@@ -125,7 +126,7 @@ pub enum SourceError {
         reason: String,
     },
     /// The source wants to be left alone for long.
-    #[error("`{name}` asks to wait {} before the next request: run again then, what was found is kept", minutes(*retry_after))]
+    #[error("`{name}` asks to wait {} before the next request: run again then, what was found is kept", in_words(*retry_after))]
     RateLimited {
         /// The source.
         name: String,
@@ -141,14 +142,6 @@ pub enum SourceError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-}
-
-fn minutes(duration: Duration) -> String {
-    match duration.as_secs() {
-        seconds @ 0..=119 => format!("{seconds} s"),
-        seconds @ 120..=7199 => format!("{} min", seconds.div_ceil(60)),
-        seconds => format!("{:.1} h", seconds as f64 / 3600.0),
-    }
 }
 
 /// What a store knows of a track.

@@ -1,5 +1,7 @@
 //! The errors of this crate.
 
+pub(crate) use playlist_core::message::excerpt;
+
 /// The result of every fallible function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -188,14 +190,7 @@ impl Error {
 
     /// The message with those of its sources.
     pub(crate) fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut next = std::error::Error::source(self);
-        while let Some(error) = next {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            next = error.source();
-        }
-        text
+        playlist_core::message::with_causes(self)
     }
 }
 
@@ -214,18 +209,4 @@ fn list(names: &[String]) -> String {
         text.push(format!("{} more", names.len() - MOST));
     }
     text.join(", ")
-}
-
-/// The text as it stands in a message: cut when it is long, on one line.
-pub(crate) fn excerpt(text: &str) -> String {
-    const LONGEST: usize = 40;
-    let mut short: String = text
-        .chars()
-        .take(LONGEST)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    if text.chars().nth(LONGEST).is_some() {
-        short.push('…');
-    }
-    short
 }

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use playlist_core::message::in_words;
+
 use crate::retry::Remedy;
 
 /// The result of every fallible function of this crate.
@@ -189,13 +191,4 @@ fn told(message: &Option<String>) -> String {
     message
         .as_ref()
         .map_or_else(String::new, |text| format!(": \"{text}\""))
-}
-
-/// A span of time in the unit that suits it.
-pub(crate) fn in_words(time: Duration) -> String {
-    match time.as_secs() {
-        seconds @ 0..=119 => format!("{seconds} s"),
-        seconds @ 120..=7199 => format!("{} min", seconds.div_ceil(60)),
-        seconds => format!("{:.1} h", seconds as f64 / 3600.0),
-    }
 }

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use playlist_core::message::in_words;
 use playlist_core::{Playlist, PlaylistKind};
 use serde::{Deserialize, Serialize};
 
-use crate::error::in_words;
 use crate::{Error, RetryEvent};
 
 /// Why an entry of a list is not among its tracks.
