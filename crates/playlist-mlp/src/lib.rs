@@ -20,8 +20,8 @@ pub use classifier::{FitOptions, MlpClassifier, MlpClassifierConfig};
 pub use config::{Activation, HiddenLayer, Initialization, MlpConfig, Normalization};
 pub use device::{BURN_VERSION, Backend};
 pub use ensemble::{
-    Engine, Ensemble, EnsembleConfig, EnsembleFitOptions, EnsembleNetworkConfig, KernelConfig, KernelScale,
-    Spread,
+    Engine, Ensemble, EnsembleConfig, EnsembleFitOptions, EnsembleNetwork, EnsembleNetworkConfig,
+    KernelConfig, KernelScale, Spread,
 };
 pub use error::{Error, Result};
 pub use history::{EpochRecord, History, StopReason};

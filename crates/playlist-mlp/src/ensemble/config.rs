@@ -261,11 +261,6 @@ fn at_least(name: &'static str, value: usize, least: usize) -> Result<()> {
 }
 
 impl EnsembleNetworkConfig {
-    /// The networks of an ensemble.
-    pub(crate) fn n_members(&self) -> usize {
-        self.folds * self.members_per_fold
-    }
-
     pub(crate) fn n_bins(&self, n_samples: usize) -> usize {
         if n_samples < 500 {
             (self.bins / 2).max(1)

@@ -185,6 +185,23 @@ impl Encoder {
             .sum()
     }
 
+    /// The number of coordinates that the kernel gets.
+    pub(crate) fn n_coordinates(&self) -> usize {
+        let scored = self
+            .quantities
+            .iter()
+            .filter(|quantity| quantity.scores.is_some());
+        let codes = self.codes.iter().map(|code| match code {
+            Code::Key(_) => 4,
+            Code::Mode(_) | Code::TimeSignature(_) | Code::Missing(_) => 1,
+        });
+        let relations = self.relations.iter().map(|relation| match relation {
+            Source::Octave { .. } => 2,
+            _ => 1,
+        });
+        scored.count() + codes.sum::<usize>() + relations.sum::<usize>()
+    }
+
     /// Encodes rows for the network.
     pub(crate) fn network_input(&self, x: &FeatureMatrix) -> NetworkInput {
         let mut input = NetworkInput {
@@ -213,11 +230,11 @@ impl Encoder {
         input
     }
 
-    /// Coordinates of rows for the kernel, row-major, and how many there are a row.
+    /// Coordinates of rows for the kernel, `[n_samples, n_coordinates]`.
     ///
     /// The factors say how much a difference in each counts; they were chosen by cross-validation over
     /// twelve tasks (`docs/model.md`).
-    pub(crate) fn coordinates(&self, x: &FeatureMatrix) -> (Vec<f32>, usize) {
+    pub(crate) fn coordinates(&self, x: &FeatureMatrix) -> Vec<f32> {
         let mut coordinates = Vec::new();
         for row in (0..x.n_samples()).map(|row| x.row(row)) {
             for quantity in &self.quantities {
@@ -242,8 +259,7 @@ impl Encoder {
                 }
             }
         }
-        let width = coordinates.len().checked_div(x.n_samples()).unwrap_or(0);
-        (coordinates, width)
+        coordinates
     }
 }
 
@@ -350,8 +366,8 @@ mod tests {
         );
         let encoder = Encoder::fit(&x, 4);
         assert!(encoder.n_bins().is_empty());
-        let (coordinates, width) = encoder.coordinates(&x);
-        assert_eq!(width, 5);
+        let coordinates = encoder.coordinates(&x);
+        assert_eq!((encoder.n_coordinates(), coordinates.len()), (5, 10));
         assert!((coordinates[0] - 0.125).abs() < 1e-6); // sine of three semitones
         assert_eq!(coordinates[9], 0.5);
     }

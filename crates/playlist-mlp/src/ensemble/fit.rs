@@ -5,6 +5,7 @@ use std::sync::{Mutex, mpsc};
 
 use playlist_core::{FeatureMatrix, Labels, Probabilities};
 
+use super::burn_engine::{BurnPlan, train_on_device};
 use super::calibration::{Calibration, mean_log_loss};
 use super::encoding::Encoder;
 use super::kernel::{KernelData, KernelMachine, ScaleFit, by_coordinate, fit_scale};
@@ -106,6 +107,38 @@ enum Done {
     Solution(Solution),
 }
 
+/// Passes on what the networks tell: one record for as many messages as there are networks.
+struct Told<'a, 'o> {
+    observer: Option<&'o mut dyn TrainingObserver>,
+    stop: &'a StopSignal,
+    n_members: usize,
+    n_epochs: usize,
+    heard: Vec<MemberEpoch>,
+    epoch: usize,
+}
+
+impl Told<'_, '_> {
+    fn hear(&mut self, message: MemberEpoch) {
+        self.heard.push(message);
+        if self.heard.len() < self.n_members {
+            return;
+        }
+        self.epoch += 1;
+        let heard = std::mem::take(&mut self.heard);
+        let valid: Vec<f64> = heard.iter().filter_map(|message| message.valid_loss).collect();
+        let record = EpochRecord {
+            epoch: self.epoch,
+            train_loss: heard.iter().map(|message| message.train_loss).sum::<f64>() / heard.len() as f64,
+            valid_loss: (!valid.is_empty()).then(|| valid.iter().sum::<f64>() / valid.len() as f64),
+            test_loss: None,
+        };
+        let observer = self.observer.as_mut();
+        if observer.is_some_and(|observer| observer.on_epoch(&record, self.n_epochs).is_break()) {
+            self.stop.request();
+        }
+    }
+}
+
 /// The kernel machines, joined.
 struct Kernel {
     machines: Vec<KernelMachine>,
@@ -124,7 +157,7 @@ impl<'a> Task<'a> {
             config.seed,
         );
         let n_train = rows.iter().map(|rows| rows.train.len()).max().unwrap_or(0);
-        let (coordinates, n_coordinates) = encoder.coordinates(x);
+        let (coordinates, n_coordinates) = (encoder.coordinates(x), encoder.n_coordinates());
         Self {
             config,
             y: y.y(),
@@ -156,6 +189,14 @@ impl<'a> Task<'a> {
     /// Fits all machines and networks: the largest jobs first, each thread taking the next that is left.
     fn run(&self, options: EnsembleFitOptions<'_>) -> Result<(Vec<Vec<f32>>, Vec<Solution>)> {
         let EnsembleFitOptions { observer, stop } = options;
+        let mut told = Told {
+            observer,
+            stop: &stop,
+            n_members: self.rows.len(),
+            n_epochs: self.schedule.epochs,
+            heard: Vec::new(),
+            epoch: 0,
+        };
         let n_solutions = self.parts.len() * self.config.kernel.scales.len();
         let n_members = match self.config.engine {
             Engine::Fused => self.rows.len(),
@@ -193,9 +234,12 @@ impl<'a> Task<'a> {
                 });
             }
             drop(sender);
-            self.tell(&receiver, observer, &stop);
+            receiver.iter().for_each(|epoch| told.hear(epoch));
         });
         let (mut members, mut solutions) = (Vec::new(), Vec::new());
+        if self.config.engine == Engine::Burn {
+            members = self.train_on_device(&stop, &mut told)?;
+        }
         for slot in done {
             match slot
                 .into_inner()
@@ -209,35 +253,18 @@ impl<'a> Task<'a> {
         Ok((members, solutions))
     }
 
-    /// Passes on what the networks tell: one record for as many messages as there are networks.
-    fn tell(
-        &self,
-        receiver: &mpsc::Receiver<MemberEpoch>,
-        mut observer: Option<&mut dyn TrainingObserver>,
-        stop: &StopSignal,
-    ) {
-        let n = self.rows.len();
-        let (mut heard, mut epoch) = (Vec::new(), 0);
-        for message in receiver {
-            heard.push(message);
-            if heard.len() < n {
-                continue;
-            }
-            epoch += 1;
-            let valid: Vec<f64> = heard.iter().filter_map(|message| message.valid_loss).collect();
-            let record = EpochRecord {
-                epoch,
-                train_loss: heard.iter().map(|message| message.train_loss).sum::<f64>() / n as f64,
-                valid_loss: (!valid.is_empty()).then(|| valid.iter().sum::<f64>() / valid.len() as f64),
-                test_loss: None,
-            };
-            heard.clear();
-            if let Some(observer) = &mut observer
-                && observer.on_epoch(&record, self.schedule.epochs).is_break()
-            {
-                stop.request();
-            }
-        }
+    /// Trains all networks at once on the configured backend.
+    fn train_on_device(&self, stop: &StopSignal, told: &mut Told<'_, '_>) -> Result<Vec<Vec<f32>>> {
+        let plan = BurnPlan {
+            schedule: self.schedule,
+            label_smoothing: self.config.network.label_smoothing,
+            seed: self.config.seed,
+            backend: self.config.backend,
+            stop,
+        };
+        train_on_device(&self.shape, self.data(), &self.rows, &plan, &mut |epoch| {
+            told.hear(epoch)
+        })
     }
 
     fn train(&self, member: usize, stop: &StopSignal, told: &mut dyn FnMut(MemberEpoch)) -> Vec<f32> {

@@ -1,5 +1,6 @@
 //! The ensemble: our best model for audio features.
 
+mod burn_engine;
 mod calibration;
 mod cholesky;
 mod config;
@@ -8,7 +9,9 @@ mod fit;
 mod kernel;
 mod member;
 mod model;
+mod network;
 mod quantile;
+mod saved;
 mod simd;
 #[cfg(test)]
 mod tests;
@@ -17,3 +20,4 @@ mod training;
 pub use config::{Engine, EnsembleConfig, EnsembleNetworkConfig, KernelConfig, KernelScale};
 pub use fit::EnsembleFitOptions;
 pub use model::{Ensemble, Spread};
+pub use network::EnsembleNetwork;

@@ -1,14 +1,15 @@
 //! The fitted ensemble and its predictions.
 
+use burn::tensor::{Tensor, TensorData};
 use playlist_core::{Classifier, FeatureMatrix, Probabilities};
 
-use super::EnsembleConfig;
 use super::calibration::{Calibration, log_softmax};
 use super::encoding::Encoder;
 use super::kernel::KernelMachine;
 use super::member::{NetworkShape, predict};
 use super::training::probabilities;
-use crate::Result;
+use super::{EnsembleConfig, EnsembleNetwork};
+use crate::{Backend, Result};
 
 /// Probabilities below this count as this in a geometric mean, so that no single opinion can be final.
 const LEAST: f32 = 1e-7;
@@ -108,12 +109,53 @@ impl Ensemble {
         Ok(rows.collect())
     }
 
-    /// `[n_samples, n_classes]` of each network.
-    fn member_probabilities(&self, x: &FeatureMatrix) -> Vec<Vec<f32>> {
+    /// All networks as one Burn module on the device of `backend`.
+    ///
+    /// # Errors
+    /// Those of [`Backend::device`].
+    pub fn network(&self, backend: Backend) -> Result<EnsembleNetwork> {
+        Ok(EnsembleNetwork::new(
+            &self.shape,
+            &self.members,
+            &backend.device()?,
+        ))
+    }
+
+    /// Rows of `x` as [`EnsembleNetwork::forward`] takes them, `[n_samples, n_inputs]`, on the device of
+    /// `backend`.
+    ///
+    /// # Errors
+    /// As [`Classifier::predict_proba`]; those of [`Backend::device`].
+    pub fn network_rows(&self, x: &FeatureMatrix, backend: Backend) -> Result<Tensor<2>> {
+        self.check_input(x)?;
+        let rows: Vec<u32> = (0..x.n_samples() as u32).collect();
+        let values = self.encoder.network_input(x).dense(&self.shape.n_bins, &rows);
+        let data = TensorData::new(values, [x.n_samples(), self.shape.n_inputs()]);
+        Ok(Tensor::from_data(data, &backend.device()?))
+    }
+
+    /// The logits that each network gives on the CPU engine, `[n_members, n_samples, n_outputs]`, row-major.
+    ///
+    /// # Errors
+    /// As [`Classifier::predict_proba`].
+    pub fn predict_member_logits(&self, x: &FeatureMatrix) -> Result<Vec<f32>> {
+        self.check_input(x)?;
+        Ok(self.member_logits(x).concat())
+    }
+
+    fn member_logits(&self, x: &FeatureMatrix) -> Vec<Vec<f32>> {
         let input = self.encoder.network_input(x);
         let rows: Vec<u32> = (0..x.n_samples() as u32).collect();
-        let each = self.members.iter().map(|p| {
-            let logits = predict(&self.shape, p, &input, &rows);
+        let each = self
+            .members
+            .iter()
+            .map(|p| predict(&self.shape, p, &input, &rows));
+        each.collect()
+    }
+
+    /// `[n_samples, n_classes]` of each network.
+    fn member_probabilities(&self, x: &FeatureMatrix) -> Vec<Vec<f32>> {
+        let each = self.member_logits(x).into_iter().map(|logits| {
             logits
                 .chunks_exact(self.shape.n_outputs)
                 .flat_map(probabilities)
@@ -132,7 +174,7 @@ impl Ensemble {
 
     /// The weighted mean of the machines' calibrated probabilities, `[n_samples, n_classes]`.
     fn kernel_probabilities(&self, x: &FeatureMatrix) -> Vec<f32> {
-        let (coordinates, _) = self.encoder.coordinates(x);
+        let coordinates = self.encoder.coordinates(x);
         let size = x.n_samples() * self.class_names.len();
         let mut sums: Vec<Vec<f32>> = vec![vec![0.0; size]; self.scales.len()];
         for machine in &self.machines {

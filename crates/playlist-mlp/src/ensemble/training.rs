@@ -230,6 +230,21 @@ impl MemberRandom {
     }
 }
 
+/// What the outputs of a row of `class` should be: its label, a share of it spread evenly over the classes.
+pub(crate) fn smooth_target(class: usize, smoothing: f32, target: &mut [f32]) {
+    if let [target] = target {
+        *target = if class == 1 {
+            1.0 - smoothing / 2.0
+        } else {
+            smoothing / 2.0
+        };
+    } else {
+        let even = smoothing / target.len() as f32;
+        target.fill(even);
+        target[class] += 1.0 - smoothing;
+    }
+}
+
 /// The mean loss of a batch and its gradient at the logits, with smoothed labels.
 pub(crate) fn loss_gradient(
     logits: &[f32],
@@ -239,26 +254,25 @@ pub(crate) fn loss_gradient(
     gradient: &mut [f32],
 ) -> f64 {
     let n = (logits.len() / n_outputs) as f32;
-    let mut loss = 0.0;
-    for ((logits, gradient), class) in logits
+    let rows = logits
         .chunks_exact(n_outputs)
-        .zip(gradient.chunks_exact_mut(n_outputs))
-        .zip(y)
-    {
+        .zip(gradient.chunks_exact_mut(n_outputs));
+    let mut target = vec![0.0; n_outputs];
+    let mut loss = 0.0;
+    for ((logits, gradient), class) in rows.zip(y) {
         let p = probabilities(logits);
-        loss -= f64::from(p[class].max(1e-30).ln());
-        if n_outputs == 1 {
-            let target = if class == 1 {
-                1.0 - smoothing / 2.0
-            } else {
-                smoothing / 2.0
-            };
-            gradient[0] = (p[1] - target) / n;
+        smooth_target(class, smoothing, &mut target);
+        let log = |p: f32| f64::from(p.max(1e-30).ln());
+        let p = if let [target] = target[..] {
+            loss -= f64::from(target) * log(p[1]) + f64::from(1.0 - target) * log(p[0]);
+            &p[1..]
         } else {
-            for (output, (slope, p)) in gradient.iter_mut().zip(&p).enumerate() {
-                let hit = if output == class { 1.0 - smoothing } else { 0.0 };
-                *slope = (p - smoothing / n_outputs as f32 - hit) / n;
-            }
+            let each = target.iter().zip(&p);
+            loss -= each.map(|(target, p)| f64::from(*target) * log(*p)).sum::<f64>();
+            &p[..]
+        };
+        for ((slope, p), target) in gradient.iter_mut().zip(p).zip(&target) {
+            *slope = (p - target) / n;
         }
     }
     loss / f64::from(n)
