@@ -4,6 +4,7 @@ mod artifact;
 mod classifier;
 mod config;
 mod device;
+mod ensemble;
 mod error;
 #[cfg(test)]
 mod golden_tests;
@@ -18,6 +19,10 @@ pub use artifact::{FORMAT_VERSION, ModelFile};
 pub use classifier::{FitOptions, MlpClassifier, MlpClassifierConfig};
 pub use config::{Activation, HiddenLayer, Initialization, MlpConfig, Normalization};
 pub use device::{BURN_VERSION, Backend};
+pub use ensemble::{
+    Engine, Ensemble, EnsembleConfig, EnsembleFitOptions, EnsembleNetwork, EnsembleNetworkConfig,
+    KernelConfig, KernelScale, Spread,
+};
 pub use error::{Error, Result};
 pub use history::{EpochRecord, History, StopReason};
 pub use loss::Loss;

@@ -215,7 +215,7 @@ impl Mlp {
 }
 
 /// The values of the array of that name, checked.
-fn find_array(arrays: &[NamedArray], name: &str, shape: &[usize]) -> Result<Vec<f32>, String> {
+pub(crate) fn find_array(arrays: &[NamedArray], name: &str, shape: &[usize]) -> Result<Vec<f32>, String> {
     let array = arrays
         .iter()
         .find(|array| array.name == name)

@@ -22,6 +22,14 @@ pub(crate) fn generator(seed: u64, stream: Stream) -> ChaCha8Rng {
     rng
 }
 
+/// A generator for one purpose of one network of an ensemble.
+pub(crate) fn member_generator(seed: u64, stream: Stream, member: usize) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    // The first streams are those of single networks.
+    rng.set_stream(16 + 4 * member as u64 + stream as u64);
+    rng
+}
+
 /// A number uniform in [0, 1), from the upper 24 bits of one word.
 fn unit(rng: &mut impl Rng) -> f32 {
     (rng.next_u32() >> 8) as f32 / (1_u32 << 24) as f32

@@ -1,0 +1,171 @@
+//! Scores to probabilities, learnt out of fold.
+
+use serde::{Deserialize, Serialize};
+
+/// Where the slope is drawn to when there are few rows: a score that is a probability already has about this
+/// slope in the middle.
+const PRIOR_SLOPE: f64 = 2.0;
+
+/// Most Newton steps; a handful suffices.
+const MAX_STEPS: usize = 50;
+
+/// Softmax of `slope * score + bias`. The slope is never negative: likeness never counts against a class.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Calibration {
+    slope: f64,
+    /// One a class; the first is 0.
+    biases: Vec<f64>,
+}
+
+impl Calibration {
+    /// Fitted on `scores`, `[n_samples, n_classes]`, that know nothing of the row's own class, by Newton's
+    /// method on the log loss with a weak prior (one row's worth).
+    pub(crate) fn fit(scores: &[f32], y: &[usize], n_classes: usize) -> Self {
+        let mut theta = vec![0.0; n_classes];
+        theta[0] = PRIOR_SLOPE;
+        for _ in 0..MAX_STEPS {
+            let (mut gradient, mut hessian) = derivatives(&theta, scores, y, n_classes);
+            for at in 0..n_classes {
+                let (weight, center) = if at == 0 { (1.0, PRIOR_SLOPE) } else { (1e-2, 0.0) };
+                gradient[at] += weight * (theta[at] - center);
+                hessian[at * n_classes + at] += weight;
+            }
+            let step = solve(&mut hessian, &mut gradient);
+            let largest = step
+                .iter()
+                .fold(0.0, |largest: f64, value| largest.max(value.abs()));
+            let damping = if largest > 4.0 { 4.0 / largest } else { 1.0 };
+            for (theta, step) in theta.iter_mut().zip(&step) {
+                *theta -= damping * step;
+            }
+            theta[0] = theta[0].max(0.0);
+            if largest < 1e-9 {
+                break;
+            }
+        }
+        let slope = std::mem::replace(&mut theta[0], 0.0);
+        Self { slope, biases: theta }
+    }
+
+    /// The logarithms of the probabilities of one row, `[n_classes]`.
+    pub(crate) fn log_probabilities(&self, scores: &[f32]) -> Vec<f64> {
+        let each = scores.iter().zip(&self.biases);
+        log_softmax(
+            each.map(|(score, bias)| self.slope * f64::from(*score) + bias)
+                .collect(),
+        )
+    }
+
+    /// Checks what a file says.
+    pub(crate) fn validate(&self, n_classes: usize) -> Result<(), String> {
+        let finite = self.slope.is_finite() && self.biases.iter().all(|bias| bias.is_finite());
+        if self.biases.len() != n_classes || !finite {
+            return Err(format!("expected a finite calibration of {n_classes} classes"));
+        }
+        Ok(())
+    }
+}
+
+/// Log probabilities that sum to one as probabilities.
+pub(crate) fn log_softmax(mut logits: Vec<f64>) -> Vec<f64> {
+    let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let sum: f64 = logits.iter().map(|logit| (logit - largest).exp()).sum();
+    for logit in &mut logits {
+        *logit -= largest + sum.ln();
+    }
+    logits
+}
+
+/// The mean log loss of log probabilities, `[n_samples, n_classes]`.
+pub(crate) fn mean_log_loss(log_p: &[f64], y: &[usize], n_classes: usize) -> f64 {
+    let losses = log_p
+        .chunks_exact(n_classes)
+        .zip(y)
+        .map(|(row, class)| -row[*class]);
+    losses.sum::<f64>() / y.len() as f64
+}
+
+/// Gradient and Hessian of the summed log loss in the slope and the biases of all classes but the first.
+fn derivatives(theta: &[f64], scores: &[f32], y: &[usize], k: usize) -> (Vec<f64>, Vec<f64>) {
+    let (mut gradient, mut hessian) = (vec![0.0; k], vec![0.0; k * k]);
+    for (scores, &class) in scores.chunks_exact(k).zip(y) {
+        let score = |class: usize| f64::from(scores[class]);
+        let logits = (0..k).map(|class| theta[0] * score(class) + if class > 0 { theta[class] } else { 0.0 });
+        let p: Vec<f64> = log_softmax(logits.collect())
+            .iter()
+            .map(|log_p| log_p.exp())
+            .collect();
+        let mean: f64 = (0..k).map(|class| p[class] * score(class)).sum();
+        gradient[0] += mean - score(class);
+        for c in 0..k {
+            hessian[0] += p[c] * (score(c) - mean).powi(2);
+        }
+        for c in 1..k {
+            gradient[c] += p[c] - f64::from(u8::from(class == c));
+            let cross = p[c] * (score(c) - mean);
+            hessian[c] += cross;
+            hessian[c * k] += cross;
+            for d in 1..k {
+                hessian[c * k + d] += p[c] * (f64::from(u8::from(c == d)) - p[d]);
+            }
+        }
+    }
+    (gradient, hessian)
+}
+
+/// Solves `a x = b` for a symmetric positive matrix by elimination.
+fn solve(a: &mut [f64], b: &mut [f64]) -> Vec<f64> {
+    let n = b.len();
+    for pivot in 0..n {
+        for row in pivot + 1..n {
+            let factor = a[row * n + pivot] / a[pivot * n + pivot];
+            for column in pivot..n {
+                a[row * n + column] -= factor * a[pivot * n + column];
+            }
+            b[row] -= factor * b[pivot];
+        }
+    }
+    let mut x = vec![0.0; n];
+    for row in (0..n).rev() {
+        let known: f64 = (row + 1..n).map(|column| a[row * n + column] * x[column]).sum();
+        x[row] = (b[row] - known) / a[row * n + row];
+    }
+    x
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_that_say_nothing_give_the_shares_of_the_classes() {
+        let scores = vec![0.3; 800];
+        let y: Vec<usize> = (0..400).map(|i| usize::from(i % 4 == 0)).collect();
+        let p = Calibration::fit(&scores, &y, 2).log_probabilities(&[0.3, 0.3]);
+        assert!((p[1].exp() - 0.25).abs() < 1e-3);
+    }
+
+    #[test]
+    fn scores_that_are_probabilities_times_two_are_found_out() {
+        // Class 1 in 3 of 4 rows of the one kind, in 1 of 4 of the other.
+        let rows = (0..400).map(|i| (i % 2, usize::from(i / 2 % 4 < if i % 2 == 0 { 3 } else { 1 })));
+        let (kinds, y): (Vec<usize>, Vec<usize>) = rows.unzip();
+        let scores: Vec<f32> = kinds
+            .iter()
+            .flat_map(|kind| if *kind == 0 { [0.0, 1.0] } else { [1.0, 0.0] })
+            .collect();
+        let p = Calibration::fit(&scores, &y, 2).log_probabilities(&[0.0, 1.0]);
+        assert!((p[1].exp() - 0.75).abs() < 5e-3);
+    }
+
+    #[test]
+    fn likeness_never_counts_against_a_class() {
+        let scores: Vec<f32> = (0..40)
+            .flat_map(|i| [(i % 2) as f32, (1 - i % 2) as f32])
+            .collect();
+        let y: Vec<usize> = (0..40).map(|i| i % 2).collect();
+        let p = Calibration::fit(&scores, &y, 2).log_probabilities(&[0.0, 1.0]);
+        assert!((p[1].exp() - 0.5).abs() < 1e-2);
+    }
+}

@@ -1,0 +1,379 @@
+//! How the ensemble sees a track: what is learnt of each column on the training part, and the two encodings
+//! made of it, one for the network and one for the kernel machine.
+
+use std::f32::consts::TAU;
+
+use playlist_core::{AudioFeature, FeatureMatrix};
+use serde::{Deserialize, Serialize};
+
+use super::quantile::NormalScores;
+
+/// What is learnt of the columns of the training part.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Encoder {
+    quantities: Vec<Quantity>,
+    codes: Vec<Code>,
+    /// Coordinates of the kernel alone, made of several columns.
+    relations: Vec<Source>,
+}
+
+/// A value that varies continuously: a column, or one made of columns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Quantity {
+    source: Source,
+    /// Borders of the bins, rising: one more than there are bins.
+    edges: Vec<f32>,
+    /// Normal scores, for columns; the kernel gets relations as they are.
+    scores: Option<NormalScores>,
+}
+
+/// Where a value comes from; numbers are positions of columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+enum Source {
+    Column(usize),
+    /// Energy less what loudness lets one expect: energy - 1 - dB / 30.
+    Balance {
+        energy: usize,
+        loudness: usize,
+    },
+    /// The position of the tempo within its octave, in [0, 1): half and double time fall together.
+    Octave {
+        tempo: usize,
+    },
+    /// Danceability times energy.
+    Drive {
+        danceability: usize,
+        energy: usize,
+    },
+}
+
+/// A column of a few values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+enum Code {
+    /// A pitch class, on the circle of semitones and on that of fifths.
+    Key(usize),
+    /// 0 or 1.
+    Mode(usize),
+    /// Flags for four and for three beats a bar.
+    TimeSignature(usize),
+    /// A column of an imputer: 1 where a value was missing.
+    Missing(usize),
+}
+
+/// Rows as the network takes them: for each quantity its bin and the share of the bin that is passed, and
+/// the codes as numbers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct NetworkInput {
+    pub n_samples: usize,
+    pub n_quantities: usize,
+    pub n_codes: usize,
+    /// `[n_samples, n_quantities]`.
+    pub bins: Vec<u16>,
+    /// `[n_samples, n_quantities]`.
+    pub shares: Vec<f32>,
+    /// `[n_samples, n_codes]`.
+    pub codes: Vec<f32>,
+}
+
+impl Source {
+    fn value(self, row: &[f32]) -> f32 {
+        match self {
+            Self::Column(at) => row[at],
+            Self::Balance { energy, loudness } => row[energy] - 1.0 - row[loudness] / 30.0,
+            Self::Octave { tempo } => octave(row[tempo]),
+            Self::Drive { danceability, energy } => row[danceability] * row[energy],
+        }
+    }
+}
+
+fn octave(tempo: f32) -> f32 {
+    let octaves = tempo.max(20.0).log2();
+    octaves - octaves.floor()
+}
+
+impl Encoder {
+    /// Learns from the training part, with `n_bins` bins a quantity. Columns are known by their names; an
+    /// unknown name is a quantity.
+    pub(crate) fn fit(x: &FeatureMatrix, n_bins: usize) -> Self {
+        let named = |feature: AudioFeature| x.columns().iter().position(|name| name == feature.column());
+        let (mut sources, mut codes) = (Vec::new(), Vec::new());
+        for (at, name) in x.columns().iter().enumerate() {
+            match name.parse::<AudioFeature>() {
+                Ok(AudioFeature::Key) => codes.push(Code::Key(at)),
+                Ok(AudioFeature::Mode) => codes.push(Code::Mode(at)),
+                Ok(AudioFeature::TimeSignature) => codes.push(Code::TimeSignature(at)),
+                Err(_) if name.ends_with("_missing") => codes.push(Code::Missing(at)),
+                _ => sources.push(Source::Column(at)),
+            }
+        }
+        let mut relations = Vec::new();
+        if let (Some(energy), Some(loudness)) = (named(AudioFeature::Energy), named(AudioFeature::Loudness)) {
+            relations.push(Source::Balance { energy, loudness });
+        }
+        if let Some(tempo) = named(AudioFeature::Tempo) {
+            relations.push(Source::Octave { tempo });
+        }
+        sources.extend(&relations);
+        if let (Some(danceability), Some(energy)) =
+            (named(AudioFeature::Danceability), named(AudioFeature::Energy))
+        {
+            sources.push(Source::Drive { danceability, energy });
+        }
+        let quantities = sources
+            .into_iter()
+            .filter_map(|source| Quantity::fit(source, x, n_bins));
+        Self {
+            quantities: quantities.collect(),
+            codes,
+            relations,
+        }
+    }
+
+    /// Checks what a file says.
+    pub(crate) fn validate(&self, n_features: usize) -> Result<(), String> {
+        let sources = self.quantities.iter().map(|quantity| quantity.source);
+        for source in sources.chain(self.relations.iter().copied()) {
+            let columns = match source {
+                Source::Column(at) | Source::Octave { tempo: at } => [at, at],
+                Source::Balance { energy, loudness } => [energy, loudness],
+                Source::Drive { danceability, energy } => [danceability, energy],
+            };
+            if columns.iter().any(|at| *at >= n_features) {
+                return Err(format!("expected columns below {n_features}, found {columns:?}"));
+            }
+        }
+        for code in &self.codes {
+            let (Code::Key(at) | Code::Mode(at) | Code::TimeSignature(at) | Code::Missing(at)) = *code;
+            if at >= n_features {
+                return Err(format!("expected columns below {n_features}, found {at}"));
+            }
+        }
+        for quantity in &self.quantities {
+            let edges = &quantity.edges;
+            let rising = edges.windows(2).all(|pair| pair[0] < pair[1]);
+            if edges.len() < 2 || edges.len() > usize::from(u16::MAX) || !rising {
+                return Err("expected rising borders of bins".to_owned());
+            }
+            if let Some(scores) = &quantity.scores {
+                scores.validate()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The number of bins of each quantity.
+    pub(crate) fn n_bins(&self) -> Vec<usize> {
+        self.quantities
+            .iter()
+            .map(|quantity| quantity.edges.len() - 1)
+            .collect()
+    }
+
+    /// The number of codes that the network gets.
+    pub(crate) fn n_codes(&self) -> usize {
+        self.codes
+            .iter()
+            .map(|code| match code {
+                Code::Key(_) => 4,
+                Code::TimeSignature(_) => 2,
+                Code::Mode(_) | Code::Missing(_) => 1,
+            })
+            .sum()
+    }
+
+    /// The number of coordinates that the kernel gets.
+    pub(crate) fn n_coordinates(&self) -> usize {
+        let scored = self
+            .quantities
+            .iter()
+            .filter(|quantity| quantity.scores.is_some());
+        let codes = self.codes.iter().map(|code| match code {
+            Code::Key(_) => 4,
+            Code::Mode(_) | Code::TimeSignature(_) | Code::Missing(_) => 1,
+        });
+        let relations = self.relations.iter().map(|relation| match relation {
+            Source::Octave { .. } => 2,
+            _ => 1,
+        });
+        scored.count() + codes.sum::<usize>() + relations.sum::<usize>()
+    }
+
+    /// Encodes rows for the network.
+    pub(crate) fn network_input(&self, x: &FeatureMatrix) -> NetworkInput {
+        let mut input = NetworkInput {
+            n_samples: x.n_samples(),
+            n_quantities: self.quantities.len(),
+            n_codes: self.n_codes(),
+            ..NetworkInput::default()
+        };
+        for row in (0..x.n_samples()).map(|row| x.row(row)) {
+            for quantity in &self.quantities {
+                let (bin, share) = quantity.place(quantity.source.value(row));
+                input.bins.push(bin as u16);
+                input.shares.push(share);
+            }
+            for code in &self.codes {
+                match *code {
+                    Code::Key(at) => input.codes.extend(circles(row[at])),
+                    Code::Mode(at) => input.codes.push(2.0 * row[at] - 1.0),
+                    Code::TimeSignature(at) => {
+                        input.codes.extend([flag(row[at] == 4.0), flag(row[at] == 3.0)]);
+                    }
+                    Code::Missing(at) => input.codes.push(row[at]),
+                }
+            }
+        }
+        input
+    }
+
+    /// Coordinates of rows for the kernel, `[n_samples, n_coordinates]`.
+    ///
+    /// The factors say how much a difference in each counts; they were chosen by cross-validation over
+    /// twelve tasks (`docs/model.md`).
+    pub(crate) fn coordinates(&self, x: &FeatureMatrix) -> Vec<f32> {
+        let mut coordinates = Vec::new();
+        for row in (0..x.n_samples()).map(|row| x.row(row)) {
+            for quantity in &self.quantities {
+                if let Some(scores) = &quantity.scores {
+                    coordinates.push(0.6 * scores.score(quantity.source.value(row)));
+                }
+            }
+            for code in &self.codes {
+                match *code {
+                    Code::Key(at) => coordinates.extend(circles(row[at]).map(|value| 0.125 * value)),
+                    Code::Mode(at) | Code::Missing(at) => coordinates.push(0.5 * row[at]),
+                    Code::TimeSignature(at) => coordinates.push(0.5 * flag(row[at] == 4.0)),
+                }
+            }
+            for relation in &self.relations {
+                let value = relation.value(row);
+                match relation {
+                    Source::Octave { .. } => {
+                        coordinates.extend([0.2 * (TAU * value).sin(), 0.2 * (TAU * value).cos()]);
+                    }
+                    _ => coordinates.push(3.0 * value),
+                }
+            }
+        }
+        coordinates
+    }
+}
+
+/// Sine and cosine on the circle of semitones and on that of fifths; an unknown key lies in the middle.
+fn circles(key: f32) -> [f32; 4] {
+    if key < 0.0 {
+        return [0.0; 4];
+    }
+    let angle = TAU * key / 12.0;
+    [angle.sin(), angle.cos(), (7.0 * angle).sin(), (7.0 * angle).cos()]
+}
+
+fn flag(is: bool) -> f32 {
+    f32::from(u8::from(is))
+}
+
+impl Quantity {
+    /// `None` for a value that does not vary: there is nothing to learn from it.
+    fn fit(source: Source, x: &FeatureMatrix, n_bins: usize) -> Option<Self> {
+        let mut values: Vec<f32> = (0..x.n_samples()).map(|row| source.value(x.row(row))).collect();
+        values.sort_by(f32::total_cmp);
+        if values.first() == values.last() {
+            return None;
+        }
+        let mut edges: Vec<f32> = (0..=n_bins)
+            .map(|edge| {
+                let position = edge as f64 / n_bins as f64 * (values.len() - 1) as f64;
+                let below = position as usize;
+                let above = (below + 1).min(values.len() - 1);
+                let part = (position - below as f64) as f32;
+                values[below] + (values[above] - values[below]) * part
+            })
+            .collect();
+        edges.dedup();
+        Some(Self {
+            source,
+            edges,
+            scores: matches!(source, Source::Column(_)).then(|| NormalScores::fit(&values)),
+        })
+    }
+
+    /// The bin of `value` and the share of it that is passed; the outer bins are open, to 2 widths beyond.
+    fn place(&self, value: f32) -> (usize, f32) {
+        let last = self.edges.len() - 2;
+        let bin = self.edges[1..=last].partition_point(|edge| *edge <= value);
+        let share = (value - self.edges[bin]) / (self.edges[bin + 1] - self.edges[bin]);
+        let lowest = if bin == 0 { -2.0 } else { 0.0 };
+        let highest = if bin == last { 3.0 } else { 1.0 };
+        (bin, share.clamp(lowest, highest))
+    }
+}
+
+impl NetworkInput {
+    /// The rows numbered as plain numbers: each quantity as one value a bin (0 before, the share in it, 1
+    /// after, centred at the middle bin), then the codes. `[rows.len(), sum of bins + n_codes]`.
+    pub(crate) fn dense(&self, n_bins: &[usize], rows: &[u32]) -> Vec<f32> {
+        let mut values = Vec::new();
+        for &row in rows {
+            let row = row as usize;
+            for (quantity, &n) in n_bins.iter().enumerate() {
+                let at = row * self.n_quantities + quantity;
+                let (bin, share) = (usize::from(self.bins[at]), self.shares[at]);
+                values.extend((0..n).map(|j| {
+                    let passed = flag(j < bin) + if j == bin { share } else { 0.0 };
+                    passed - flag(j < n / 2)
+                }));
+            }
+            values.extend_from_slice(&self.codes[row * self.n_codes..][..self.n_codes]);
+        }
+        values
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matrix(columns: &[&str], values: Vec<f32>) -> FeatureMatrix {
+        FeatureMatrix::new(columns.iter().copied(), values).unwrap()
+    }
+
+    #[test]
+    fn bins_hold_shares_and_the_outer_ones_are_open() {
+        let x = matrix(&["energy"], (0..=8).map(|i| i as f32).collect());
+        let encoder = Encoder::fit(&x, 4);
+        assert_eq!(encoder.n_bins(), [4]);
+        let seen = encoder.network_input(&matrix(&["energy"], vec![3.0, 10.0, -100.0]));
+        assert_eq!((seen.bins, seen.shares), (vec![1, 3, 0], vec![0.5, 2.0, -2.0]));
+    }
+
+    #[test]
+    fn dense_rows_are_centred_thermometers() {
+        let x = matrix(&["energy"], (0..=8).map(|i| i as f32).collect());
+        let input = Encoder::fit(&x, 4).network_input(&x);
+        assert_eq!(input.dense(&[4], &[3]), [0.0, -0.5, 0.0, 0.0]);
+        assert_eq!(input.dense(&[4], &[8]), [0.0, 0.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn constant_columns_drop_out_and_codes_keep_their_meaning() {
+        let x = matrix(
+            &["energy", "key", "tempo_missing"],
+            vec![0.5, 3.0, 0.0, 0.5, 0.0, 1.0],
+        );
+        let encoder = Encoder::fit(&x, 4);
+        assert!(encoder.n_bins().is_empty());
+        let coordinates = encoder.coordinates(&x);
+        assert_eq!((encoder.n_coordinates(), coordinates.len()), (5, 10));
+        assert!((coordinates[0] - 0.125).abs() < 1e-6); // sine of three semitones
+        assert_eq!(coordinates[9], 0.5);
+    }
+
+    #[test]
+    fn double_time_is_the_same_place_in_the_octave() {
+        assert!((octave(70.0) - octave(140.0)).abs() < 1e-6);
+    }
+}

@@ -1,0 +1,313 @@
+//! The arithmetic of the CPU engine: small dense kernels, written so that the compiler vectorises them, and
+//! compiled once for each instruction set that the processor may have (`pulp` picks at run time).
+//!
+//! Every element is summed in one fixed order, so results do not depend on how work is split over threads.
+//! They may differ in the last bits between processors with and without fused multiply-add.
+
+/// Lanes that a kernel handles together: one AVX-512 register of `f32`.
+pub(crate) const LANES: usize = 16;
+
+/// Makes `$name` run `$body::<true>` under the best instruction set with fused multiply-add, or
+/// `$body::<false>` where there is none: there `mul_add` would be a slow library call.
+macro_rules! dispatched {
+    ($(#[$attribute:meta])* $visibility:vis fn $name:ident($($argument:ident: $kind:ty),* $(,)?) = $body:ident) => {
+        $(#[$attribute])*
+        $visibility fn $name($($argument: $kind),*) {
+            match pulp::Arch::new() {
+                pulp::Arch::Scalar => $body::<false>($($argument),*),
+                #[allow(unreachable_patterns, reason = "on processors for which pulp knows one set")]
+                arch => arch.dispatch(
+                    #[inline(always)]
+                    || $body::<true>($($argument),*),
+                ),
+            }
+        }
+    };
+}
+pub(crate) use dispatched;
+
+/// `a * b + c`, fused where the processor can.
+#[inline(always)]
+pub(crate) fn madd<const FUSED: bool>(a: f32, b: f32, c: f32) -> f32 {
+    if FUSED { a.mul_add(b, c) } else { a * b + c }
+}
+
+/// A matrix within a slice: element (row, column) is at `row * stride + column`.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub values: &'a [f32],
+    pub stride: usize,
+}
+
+/// The sizes of a product of `[m, k]` and `[k, n]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape {
+    pub m: usize,
+    pub k: usize,
+    pub n: usize,
+}
+
+dispatched! {
+    /// `c += scale * a b`, with `c` strided like `a` and `b`.
+    pub(crate) fn multiply_add(a: View<'_>, b: View<'_>, c: &mut [f32], stride: usize, shape: Shape, scale: f32)
+        = multiply_add_body
+}
+
+#[inline(always)]
+fn multiply_add_body<const FUSED: bool>(
+    a: View<'_>,
+    b: View<'_>,
+    c: &mut [f32],
+    stride: usize,
+    shape: Shape,
+    scale: f32,
+) {
+    const ROWS: usize = 6;
+    let mut row = 0;
+    while row + ROWS <= shape.m {
+        rows::<FUSED, ROWS>(
+            &a.values[row * a.stride..],
+            a.stride,
+            b,
+            &mut c[row * stride..],
+            stride,
+            shape,
+            scale,
+        );
+        row += ROWS;
+    }
+    while row < shape.m {
+        rows::<FUSED, 1>(
+            &a.values[row * a.stride..],
+            a.stride,
+            b,
+            &mut c[row * stride..],
+            stride,
+            shape,
+            scale,
+        );
+        row += 1;
+    }
+}
+
+/// `ROWS` rows of the product: tiles of two vectors by `ROWS` stay in registers.
+#[inline(always)]
+fn rows<const FUSED: bool, const ROWS: usize>(
+    a: &[f32],
+    a_stride: usize,
+    b: View<'_>,
+    c: &mut [f32],
+    stride: usize,
+    shape: Shape,
+    scale: f32,
+) {
+    const TILE: usize = 2 * LANES;
+    let mut column = 0;
+    while column + TILE <= shape.n {
+        tile::<FUSED, ROWS, TILE>(a, a_stride, b, c, stride, shape.k, column, scale);
+        column += TILE;
+    }
+    while column + LANES <= shape.n {
+        tile::<FUSED, ROWS, LANES>(a, a_stride, b, c, stride, shape.k, column, scale);
+        column += LANES;
+    }
+    while column < shape.n {
+        tile::<FUSED, ROWS, 1>(a, a_stride, b, c, stride, shape.k, column, scale);
+        column += 1;
+    }
+}
+
+#[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "the innermost loop, inlined")]
+fn tile<const FUSED: bool, const ROWS: usize, const WIDTH: usize>(
+    a: &[f32],
+    a_stride: usize,
+    b: View<'_>,
+    c: &mut [f32],
+    stride: usize,
+    k: usize,
+    column: usize,
+    scale: f32,
+) {
+    let mut sums = [[0.0_f32; WIDTH]; ROWS];
+    for p in 0..k {
+        let b_row = &b.values[p * b.stride + column..][..WIDTH];
+        for (r, sum) in sums.iter_mut().enumerate() {
+            let factor = a[r * a_stride + p];
+            for i in 0..WIDTH {
+                sum[i] = madd::<FUSED>(factor, b_row[i], sum[i]);
+            }
+        }
+    }
+    for (r, sum) in sums.iter().enumerate() {
+        let c_row = &mut c[r * stride + column..][..WIDTH];
+        for i in 0..WIDTH {
+            c_row[i] += scale * sum[i];
+        }
+    }
+}
+
+dispatched! {
+    /// `c = transposed(a) b`, where `a` is `[k, m]` and `b` `[k, n]`, both packed; `m` is a multiple of 8.
+    pub(crate) fn multiply_transposed(a: &[f32], b: &[f32], c: &mut [f32], shape: Shape)
+        = multiply_transposed_body
+}
+
+#[inline(always)]
+fn multiply_transposed_body<const FUSED: bool>(a: &[f32], b: &[f32], c: &mut [f32], shape: Shape) {
+    const ROWS: usize = 8;
+    let Shape { m, k, n } = shape;
+    for row in (0..m).step_by(ROWS) {
+        for column in (0..n).step_by(LANES) {
+            let mut sums = [[0.0_f32; LANES]; ROWS];
+            for p in 0..k {
+                let a_row = &a[p * m + row..][..ROWS];
+                let b_row = &b[p * n + column..][..LANES];
+                for r in 0..ROWS {
+                    for i in 0..LANES {
+                        sums[r][i] = madd::<FUSED>(a_row[r], b_row[i], sums[r][i]);
+                    }
+                }
+            }
+            for (r, sum) in sums.iter().enumerate() {
+                c[(row + r) * n + column..][..LANES].copy_from_slice(sum);
+            }
+        }
+    }
+}
+
+/// `exp` of every lane, with a relative error below 3e-6; arguments are clamped to [-80, 80].
+#[inline(always)]
+pub(crate) fn exp<const FUSED: bool>(x: [f32; LANES]) -> [f32; LANES] {
+    let mut y = [0.0; LANES];
+    for i in 0..LANES {
+        // 2^(whole + part), the whole rounded by adding and taking away 1.5 * 2^23.
+        let power = x[i].clamp(-80.0, 80.0) * std::f32::consts::LOG2_E;
+        let whole = (power + 12_582_912.0) - 12_582_912.0;
+        let part = power - whole;
+        let mut p = madd::<FUSED>(1.333_355_8e-3, part, 9.618_129e-3);
+        p = madd::<FUSED>(p, part, 5.550_411e-2);
+        p = madd::<FUSED>(p, part, 2.402_265e-1);
+        p = madd::<FUSED>(p, part, 6.931_472e-1);
+        p = madd::<FUSED>(p, part, 1.0);
+        y[i] = p * f32::from_bits(((whole as i32 + 127) << 23) as u32);
+    }
+    y
+}
+
+dispatched! {
+    /// The smooth rectifier of every element of `z` into `a` and its derivative into `slope`.
+    pub(crate) fn smooth_relu(z: &[f32], a: &mut [f32], slope: &mut [f32]) = smooth_relu_body
+}
+
+/// 0 below -1, z above 1, and the parabola (z + 1)^2 / 4 between: smooth, and free of `exp`.
+#[inline(always)]
+fn smooth_relu_body<const FUSED: bool>(z: &[f32], a: &mut [f32], slope: &mut [f32]) {
+    for ((z, a), slope) in z.iter().zip(a).zip(slope) {
+        let half = 0.5 * (z.clamp(-1.0, 1.0) + 1.0);
+        *a = half * half + (z - 1.0).max(0.0);
+        *slope = half;
+    }
+}
+
+/// Four times sixteen xorshift generators for dropout masks: as fast as the arithmetic that they mask.
+pub(crate) struct MaskGenerator([u32; LANES]);
+
+impl MaskGenerator {
+    /// Lanes start from `words`; a zero, from which xorshift does not move, becomes one.
+    pub(crate) fn new(words: [u32; LANES]) -> Self {
+        Self(words.map(|word| word.max(1)))
+    }
+
+    #[inline(always)]
+    fn next(&mut self) -> [u32; LANES] {
+        for word in &mut self.0 {
+            *word ^= *word << 13;
+            *word ^= *word >> 17;
+            *word ^= *word << 5;
+        }
+        self.0
+    }
+}
+
+/// A mask of `width` factors for inverted dropout: 0 with probability `rate`, else `1 / (1 - rate)`.
+pub(crate) fn fill_mask(generator: &mut MaskGenerator, rate: f32, mask: &mut [f32]) {
+    let threshold = (f64::from(rate) * 4_294_967_296.0) as u32;
+    let kept = 1.0 / (1.0 - rate);
+    for chunk in mask.chunks_mut(LANES) {
+        let words = generator.next();
+        for (factor, word) in chunk.iter_mut().zip(words) {
+            *factor = if word >= threshold { kept } else { 0.0 };
+        }
+    }
+}
+
+/// One step of Adam with decoupled weight decay.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AdamStep {
+    /// Learning rate over the first moment's bias correction.
+    pub rate: f32,
+    /// What weights are multiplied by.
+    pub keep: f32,
+    pub beta1: f32,
+    pub beta2: f32,
+    /// One over the second moment's bias correction.
+    pub correction2: f32,
+}
+
+dispatched! {
+    /// Moves `p` against the gradient `g`; `m` and `v` are the moments.
+    pub(crate) fn adam(p: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32], step: AdamStep) = adam_body
+}
+
+#[inline(always)]
+fn adam_body<const FUSED: bool>(p: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32], step: AdamStep) {
+    for (((p, g), m), v) in p.iter_mut().zip(g).zip(m).zip(v) {
+        *m = step.beta1 * *m + (1.0 - step.beta1) * g;
+        *v = step.beta2 * *v + (1.0 - step.beta2) * g * g;
+        *p = *p * step.keep - step.rate * *m / ((*v * step.correction2).sqrt() + 1e-8);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_agree_with_the_plain_sum_for_every_size() {
+        for (m, k, n) in [(1, 1, 1), (7, 5, 50), (13, 48, 48), (6, 3, 17)] {
+            let a: Vec<f32> = (0..m * k).map(|i| (i % 11) as f32 - 5.0).collect();
+            let b: Vec<f32> = (0..k * n).map(|i| (i % 7) as f32 - 3.0).collect();
+            let mut c = vec![1.0; m * n];
+            let view = |values, stride| View { values, stride };
+            multiply_add(view(&a, k), view(&b, n), &mut c, n, Shape { m, k, n }, -1.0);
+            for i in 0..m * n {
+                let sum: f32 = (0..k).map(|p| a[i / n * k + p] * b[p * n + i % n]).sum();
+                // Whole numbers: exact in f32.
+                assert_eq!(c[i], 1.0 - sum);
+            }
+        }
+    }
+
+    #[test]
+    fn exp_is_exact_to_six_digits() {
+        for i in 0..100 {
+            let x = i as f32 * 0.9 - 60.0;
+            let y = exp::<false>([x; LANES])[0];
+            assert!((y / x.exp() - 1.0).abs() < 1e-5, "exp({x}) = {y}");
+        }
+    }
+
+    #[test]
+    fn the_slope_is_the_derivative() {
+        let z: Vec<f32> = (0..64).map(|i| i as f32 * 0.1 - 3.2).collect();
+        let (mut a, mut up, mut slope) = (vec![0.0; 64], vec![0.0; 64], vec![0.0; 64]);
+        let shifted: Vec<f32> = z.iter().map(|z| z + 1e-2).collect();
+        smooth_relu(&shifted, &mut up, &mut slope);
+        smooth_relu(&z, &mut a, &mut slope);
+        for i in 0..64 {
+            // The second derivative is at most one half: the difference quotient is 0.0025 off at most.
+            assert!(((up[i] - a[i]) / 1e-2 - slope[i]).abs() < 3e-3);
+        }
+    }
+}

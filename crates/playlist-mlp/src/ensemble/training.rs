@@ -1,0 +1,403 @@
+//! Training of the networks: what both engines share, and the CPU engine's loop.
+
+use rand::Rng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use super::EnsembleNetworkConfig;
+use super::encoding::NetworkInput;
+use super::member::{Dropout, NetworkShape, Workspace, backward, forward, predict, prepare};
+use super::simd::{AdamStep, LANES, MaskGenerator, adam};
+use crate::StopSignal;
+use crate::random::{Stream, member_generator};
+
+/// Epochs between two looks at the held-out rows.
+const WATCH_EVERY: usize = 2;
+
+const BETA1: f32 = 0.9;
+const BETA2: f32 = 0.95;
+
+/// Factor of the biases' learning rate.
+const BIAS_RATE: f32 = 0.1;
+
+/// The data of a training: encoded rows and their classes.
+#[derive(Clone, Copy)]
+pub(crate) struct TrainingData<'a> {
+    pub input: &'a NetworkInput,
+    pub y: &'a [usize],
+    pub n_classes: usize,
+}
+
+/// The rows of one network.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct MemberRows {
+    pub train: Vec<u32>,
+    pub held_out: Vec<u32>,
+}
+
+/// What is told of a network after an epoch.
+pub(crate) struct MemberEpoch {
+    pub train_loss: f64,
+    pub valid_loss: Option<f64>,
+}
+
+/// How many steps there are, and how the learning rate and dropout go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Schedule {
+    pub epochs: usize,
+    pub steps_per_epoch: usize,
+    learning_rate: f32,
+    weight_decay: f32,
+    dropout: f32,
+}
+
+impl Schedule {
+    /// `n_train`: the most training rows of any network, so that all take the same steps.
+    pub(crate) fn new(config: &EnsembleNetworkConfig, n_samples: usize, n_train: usize) -> Self {
+        Self {
+            epochs: config.epochs(n_samples),
+            steps_per_epoch: n_train.div_ceil(config.batch_size(n_samples)).max(1),
+            learning_rate: config.learning_rate,
+            weight_decay: config.weight_decay,
+            dropout: config.dropout,
+        }
+    }
+
+    fn progress(&self, step: usize) -> f32 {
+        step as f32 / (self.epochs * self.steps_per_epoch) as f32
+    }
+
+    /// A tenth of the steps up, then half a cosine down.
+    pub(crate) fn rate_factor(&self, step: usize) -> f32 {
+        const WARM_UP: f32 = 0.1;
+        let t = self.progress(step);
+        if t < WARM_UP {
+            t / WARM_UP
+        } else {
+            0.5 * (1.0 + (std::f32::consts::PI * (t - WARM_UP) / (1.0 - WARM_UP)).cos())
+        }
+    }
+
+    /// Flat for the first half, then half a cosine down.
+    pub(crate) fn dropout(&self, step: usize) -> f32 {
+        let t = self.progress(step);
+        let factor = if t < 0.5 {
+            1.0
+        } else {
+            0.5 * (1.0 + (std::f32::consts::PI * (2.0 * t - 1.0)).cos())
+        };
+        self.dropout * factor
+    }
+
+    /// Adam's settings for the parameters of a layer at `step`, from 0.
+    pub(crate) fn adam(&self, step: usize, fan_in: usize, is_bias: bool) -> AdamStep {
+        let factor = self.rate_factor(step);
+        let count = step as i32 + 1;
+        let scale = if is_bias {
+            BIAS_RATE
+        } else {
+            1.0 / (fan_in as f32).sqrt()
+        };
+        let decay = if is_bias { 0.0 } else { self.weight_decay };
+        AdamStep {
+            rate: self.learning_rate * factor * scale / (1.0 - BETA1.powi(count)),
+            keep: 1.0 - decay * factor * self.learning_rate,
+            beta1: BETA1,
+            beta2: BETA2,
+            correction2: 1.0 / (1.0 - BETA2.powi(count)),
+        }
+    }
+
+    /// Whether the held-out rows are looked at after `epoch`, from 0.
+    pub(crate) fn watches(&self, epoch: usize) -> bool {
+        (epoch + 1).is_multiple_of(WATCH_EVERY) || epoch + 1 == self.epochs
+    }
+}
+
+/// Fold by fold, the rows of every network: `n_folds` for each of `cuttings` stratified cuttings.
+pub(crate) fn member_rows(
+    y: &[usize],
+    n_classes: usize,
+    n_folds: usize,
+    cuttings: usize,
+    seed: u64,
+) -> Vec<MemberRows> {
+    let folds: Vec<Vec<usize>> = (0..cuttings)
+        .map(|cutting| {
+            stratified_folds(
+                y,
+                n_classes,
+                n_folds,
+                &mut member_generator(seed, Stream::Validation, cutting),
+            )
+        })
+        .collect();
+    let mut members = Vec::new();
+    for fold in 0..n_folds {
+        for fold_of in &folds {
+            let (held_out, train) = (0..y.len() as u32).partition(|row| fold_of[*row as usize] == fold);
+            members.push(MemberRows { train, held_out });
+        }
+    }
+    members
+}
+
+/// The fold of each row; every class is dealt out evenly.
+fn stratified_folds(y: &[usize], n_classes: usize, n_folds: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
+    let mut folds = vec![0; y.len()];
+    let mut next = 0;
+    for class in 0..n_classes {
+        let mut rows: Vec<usize> = (0..y.len()).filter(|row| y[*row] == class).collect();
+        rows.shuffle(rng);
+        for row in rows {
+            folds[row] = next % n_folds;
+            next += 1;
+        }
+    }
+    folds
+}
+
+/// The first parameters of network `member`: normal weights, an output layer of zeros, and the classes' shares
+/// as output biases.
+pub(crate) fn initial_parameters(
+    shape: &NetworkShape,
+    data: TrainingData<'_>,
+    rows: &[u32],
+    seed: u64,
+    member: usize,
+) -> Vec<f32> {
+    let mut rng = member_generator(seed, Stream::Weights, member);
+    let mut p = vec![0.0; shape.n_parameters()];
+    let segments = shape.segments();
+    for segment in &segments[..2 * shape.n_hidden] {
+        let scale = if segment.is_bias {
+            0.5
+        } else {
+            1.0 / (segment.fan_in as f32).sqrt()
+        };
+        for value in segment.of_mut(&mut p) {
+            *value = scale * normal(&mut rng);
+        }
+    }
+    let mut counts = vec![1.0_f32; data.n_classes];
+    for &row in rows {
+        counts[data.y[row as usize]] += 1.0;
+    }
+    let biases = segments[2 * shape.n_hidden + 1].of_mut(&mut p);
+    if shape.n_outputs == 1 {
+        biases[0] = (counts[1] / counts[0]).ln();
+    } else {
+        let mean = counts.iter().map(|count| count.ln()).sum::<f32>() / counts.len() as f32;
+        for (bias, count) in biases.iter_mut().zip(&counts) {
+            *bias = count.ln() - mean;
+        }
+    }
+    p
+}
+
+/// A standard normal number by Box and Muller's method.
+fn normal(rng: &mut ChaCha8Rng) -> f32 {
+    let mut unit = || (rng.next_u32() >> 8) as f32 / (1_u32 << 24) as f32;
+    let (radius, angle) = (1.0 - unit(), std::f32::consts::TAU * unit());
+    (-2.0 * radius.max(1e-7).ln()).sqrt() * angle.cos()
+}
+
+/// The order of a network's rows, shuffled anew before each epoch, and its dropout.
+pub(crate) struct MemberRandom {
+    shuffle: ChaCha8Rng,
+    pub mask: MaskGenerator,
+    pub order: Vec<u32>,
+}
+
+impl MemberRandom {
+    pub(crate) fn new(rows: &[u32], seed: u64, member: usize) -> Self {
+        let mut words = member_generator(seed, Stream::Dropout, member);
+        Self {
+            shuffle: member_generator(seed, Stream::Shuffle, member),
+            mask: MaskGenerator::new(std::array::from_fn::<u32, LANES, _>(|_| words.next_u32())),
+            order: rows.to_vec(),
+        }
+    }
+
+    pub(crate) fn shuffle(&mut self) {
+        self.order.shuffle(&mut self.shuffle);
+    }
+
+    /// Where batch `step` of an epoch of `steps` lies in the order.
+    pub(crate) fn batch(&self, step: usize, steps: usize) -> std::ops::Range<usize> {
+        let n = self.order.len();
+        n * step / steps..n * (step + 1) / steps
+    }
+}
+
+/// What the outputs of a row of `class` should be: its label, a share of it spread evenly over the classes.
+pub(crate) fn smooth_target(class: usize, smoothing: f32, target: &mut [f32]) {
+    if let [target] = target {
+        *target = if class == 1 {
+            1.0 - smoothing / 2.0
+        } else {
+            smoothing / 2.0
+        };
+    } else {
+        let even = smoothing / target.len() as f32;
+        target.fill(even);
+        target[class] += 1.0 - smoothing;
+    }
+}
+
+/// The mean loss of a batch and its gradient at the logits, with smoothed labels.
+pub(crate) fn loss_gradient(
+    logits: &[f32],
+    y: impl Iterator<Item = usize>,
+    smoothing: f32,
+    n_outputs: usize,
+    gradient: &mut [f32],
+) -> f64 {
+    let n = (logits.len() / n_outputs) as f32;
+    let rows = logits
+        .chunks_exact(n_outputs)
+        .zip(gradient.chunks_exact_mut(n_outputs));
+    let mut target = vec![0.0; n_outputs];
+    let mut loss = 0.0;
+    for ((logits, gradient), class) in rows.zip(y) {
+        let p = probabilities(logits);
+        smooth_target(class, smoothing, &mut target);
+        let log = |p: f32| f64::from(p.max(1e-30).ln());
+        let p = if let [target] = target[..] {
+            loss -= f64::from(target) * log(p[1]) + f64::from(1.0 - target) * log(p[0]);
+            &p[1..]
+        } else {
+            let each = target.iter().zip(&p);
+            loss -= each.map(|(target, p)| f64::from(*target) * log(*p)).sum::<f64>();
+            &p[..]
+        };
+        for ((slope, p), target) in gradient.iter_mut().zip(p).zip(&target) {
+            *slope = (p - target) / n;
+        }
+    }
+    loss / f64::from(n)
+}
+
+/// The probability of each class of one row; one logit is that of the second of two classes.
+pub(crate) fn probabilities(logits: &[f32]) -> Vec<f32> {
+    if let [logit] = logits {
+        let p = 1.0 / (1.0 + (-f64::from(*logit)).exp());
+        return vec![(1.0 - p) as f32, p as f32];
+    }
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let powers: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
+    let sum: f32 = powers.iter().sum();
+    powers.iter().map(|power| power / sum).collect()
+}
+
+/// The mean log loss of `rows` at `logits`.
+pub(crate) fn log_loss(logits: &[f32], y: &[usize], rows: &[u32], n_outputs: usize) -> f64 {
+    let each = logits.chunks_exact(n_outputs).zip(rows);
+    let losses = each.map(|(logits, row)| {
+        let (class, largest) = (
+            y[*row as usize],
+            logits.iter().copied().fold(f32::NEG_INFINITY, f32::max),
+        );
+        if let [logit] = logits {
+            let against = f64::from(if class == 1 { -logit } else { *logit });
+            against.max(0.0) + (-against.abs()).exp().ln_1p()
+        } else {
+            let sum: f64 = logits.iter().map(|logit| f64::from(logit - largest).exp()).sum();
+            sum.ln() - f64::from(logits[class] - largest)
+        }
+    });
+    losses.sum::<f64>() / rows.len() as f64
+}
+
+/// Trains network `member` and returns the parameters of its best epoch on the held-out rows. `told` hears of
+/// every epoch.
+pub(crate) fn train_member(
+    shape: &NetworkShape,
+    data: TrainingData<'_>,
+    rows: &MemberRows,
+    plan: &MemberPlan<'_>,
+    told: &mut dyn FnMut(MemberEpoch),
+) -> Vec<f32> {
+    let schedule = plan.schedule;
+    let mut p = initial_parameters(shape, data, &rows.train, plan.seed, plan.member);
+    let (mut m, mut v, mut gradient) = (vec![0.0; p.len()], vec![0.0; p.len()], vec![0.0; p.len()]);
+    let mut random = MemberRandom::new(&rows.train, plan.seed, plan.member);
+    let largest_batch = rows.train.len().div_ceil(schedule.steps_per_epoch) + 1;
+    let mut work = Workspace::new(shape, largest_batch);
+    let mut at_logits = vec![0.0; largest_batch * shape.n_outputs];
+    let segments = shape.segments();
+    let mut best = (f64::INFINITY, p.clone());
+    let mut step = 0;
+    for epoch in 0..schedule.epochs {
+        if plan.stop.is_requested() {
+            break;
+        }
+        random.shuffle();
+        let mut train_loss = 0.0;
+        for batch in 0..schedule.steps_per_epoch {
+            let range = random.batch(batch, schedule.steps_per_epoch);
+            if !range.is_empty() {
+                let batch = &random.order[range];
+                let n = batch.len() * shape.n_outputs;
+                prepare(shape, &p, &mut work);
+                let dropout = Dropout {
+                    generator: &mut random.mask,
+                    rate: schedule.dropout(step),
+                };
+                forward(shape, &p, data.input, batch, &mut work, Some(dropout));
+                let classes = batch.iter().map(|row| data.y[*row as usize]);
+                let loss = loss_gradient(
+                    &work.logits[..n],
+                    classes,
+                    plan.label_smoothing,
+                    shape.n_outputs,
+                    &mut at_logits[..n],
+                );
+                train_loss += loss * batch.len() as f64;
+                backward(
+                    shape,
+                    &p,
+                    data.input,
+                    batch,
+                    &mut work,
+                    &at_logits[..n],
+                    &mut gradient,
+                );
+                for segment in &segments {
+                    let settings = schedule.adam(step, segment.fan_in, segment.is_bias);
+                    adam(
+                        segment.of_mut(&mut p),
+                        segment.of(&gradient),
+                        segment.of_mut(&mut m),
+                        segment.of_mut(&mut v),
+                        settings,
+                    );
+                }
+            }
+            step += 1;
+        }
+        let mut valid_loss = None;
+        if schedule.watches(epoch) && !rows.held_out.is_empty() {
+            let logits = predict(shape, &p, data.input, &rows.held_out);
+            let loss = log_loss(&logits, data.y, &rows.held_out, shape.n_outputs);
+            if loss < best.0 {
+                best = (loss, p.clone());
+            }
+            valid_loss = Some(loss);
+        }
+        told(MemberEpoch {
+            train_loss: train_loss / rows.train.len().max(1) as f64,
+            valid_loss,
+        });
+    }
+    if best.0.is_finite() { best.1 } else { p }
+}
+
+/// What besides data a training needs.
+pub(crate) struct MemberPlan<'a> {
+    pub schedule: Schedule,
+    pub label_smoothing: f32,
+    pub seed: u64,
+    pub member: usize,
+    pub stop: &'a StopSignal,
+}
