@@ -128,7 +128,10 @@ impl Experiment {
             // It has no threshold to learn: it answers with the larger class.
             _ if name == ModelName::Majority => None,
             ThresholdRule::Fixed(threshold) => (self.labels.n_classes() == 2).then_some(threshold),
-            rule => learn_threshold(rule, &train_y, &pipeline.predict_proba(&train_x)?)?,
+            rule => match pipeline.classifier().out_of_fold() {
+                Some(p) => learn_threshold(rule, &train_y, p)?,
+                None => learn_threshold(rule, &train_y, &pipeline.predict_proba(&train_x)?)?,
+            },
         };
         let start = Instant::now();
         let p_test = pipeline.predict_proba(&test_x)?;
