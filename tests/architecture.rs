@@ -12,11 +12,12 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
     BTreeMap::from([
         ("playlist-core", &[][..]),
         ("playlist-metrics", &[]),
-        ("playlist-dataset", &["playlist-core"]),
+        ("playlist-dataset", &["playlist-core", "playlist-parquet"]),
         ("playlist-explain", &["playlist-core", "playlist-metrics"]),
-        ("playlist-import", &["playlist-core"]),
+        ("playlist-import", &["playlist-core", "playlist-parquet"]),
         ("playlist-logistic", &["playlist-core"]),
         ("playlist-mlp", &["playlist-core"]),
+        ("playlist-parquet", &[]),
         ("playlist-report", &["playlist-core", "playlist-metrics"]),
         ("playlist-spotify", &["playlist-core"]),
         (

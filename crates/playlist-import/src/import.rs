@@ -111,9 +111,7 @@ impl fmt::Display for Import {
 /// cannot be read there is listed in [`Import::skipped`]. A file that is given itself is opened whatever it is
 /// called.
 ///
-/// A text, JSON or zip file of any content is playlists or an error. So is nearly every damaged Parquet file, but
-/// polars 0.55 believes the lengths that some pages state, and an absurd one makes it ask for more memory than
-/// there is, which ends the process: read Parquet from sources that you trust.
+/// A Parquet file is checked before polars reads it (see the crate playlist-parquet).
 ///
 /// Text is UTF-8 or, with a byte order mark, UTF-16; a cell of a table that is neither is taken for Windows-1252, and
 /// the report says so.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io::Cursor;
 
 use playlist_core::{Playlist, Track};
+use playlist_parquet::check;
 use polars::prelude::{
     Column, DataFrame, DataType, NamedFrom, ParquetReader, ParquetWriter, SerReader, Series,
 };
@@ -39,7 +40,8 @@ fn damaged(file: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync
 }
 
 fn open_table(file: &str, bytes: Vec<u8>, max_rows: usize, max_bytes: u64) -> Result<Table> {
-    let mut reader = ParquetReader::new(Cursor::new(bytes));
+    let checked = check(bytes).map_err(|source| damaged(file, source))?;
+    let mut reader = ParquetReader::new(Cursor::new(checked));
     let schema = reader.schema().map_err(|source| damaged(file, source))?;
     let names: Vec<String> = schema.iter_names().map(ToString::to_string).collect();
     let n_rows = reader.num_rows().map_err(|source| damaged(file, source))?;

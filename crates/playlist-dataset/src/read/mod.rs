@@ -133,10 +133,8 @@ pub(crate) struct RawTable {
 /// an empty cell, `undefined`, `null`, `NaN`, `NA`, `N/A`, a key of -1, and a tempo, duration or time
 /// signature of 0. No row is left out.
 ///
-/// A CSV or JSON lines file of any content is a table or an error. So is a Parquet file that is cut short,
-/// and nearly every damaged one; but polars 0.55 believes the lengths that some pages state, and a page
-/// that states an absurd one makes it ask for more memory than there is, which ends the process. Read
-/// Parquet from sources that you trust.
+/// A file of any content is a table or an error. Parquet files are checked before polars reads them (see
+/// [`playlist_parquet`]), and are held in memory whole meanwhile.
 ///
 /// # Errors
 /// Every variant of [`Error`] that names a path: the file cannot be read, is not of a known kind, has no

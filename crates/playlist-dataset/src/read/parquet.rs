@@ -1,10 +1,12 @@
 //! Parquet, through polars.
 
 use std::fs::File;
+use std::io::{Cursor, Read};
 
+use playlist_parquet::check;
 use polars::prelude::{ParquetReader, SerReader};
 
-use super::{RawTable, ReadOptions};
+use super::{RawTable, ReadOptions, io_error};
 use crate::column::Assignment;
 use crate::report::FileKind;
 use crate::{Error, Result};
@@ -25,8 +27,12 @@ fn damaged(path: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync
     }
 }
 
-fn read_columns(path: &str, file: File, options: &ReadOptions) -> Result<RawTable> {
-    let mut reader = ParquetReader::new(file);
+fn read_columns(path: &str, mut file: File, options: &ReadOptions) -> Result<RawTable> {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)
+        .map_err(|source| io_error(path, source))?;
+    let checked = check(bytes).map_err(|source| damaged(path, source))?;
+    let mut reader = ParquetReader::new(Cursor::new(checked));
     let schema = reader.schema().map_err(|source| damaged(path, source))?;
     let names: Vec<String> = schema.iter_names().map(|name| name.to_string()).collect();
     let n_rows = reader.num_rows().map_err(|source| damaged(path, source))?;

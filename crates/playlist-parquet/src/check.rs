@@ -1,0 +1,151 @@
+//! The walk through the headers of all pages.
+
+use std::io::Cursor;
+
+use polars_buffer::Buffer;
+use polars_parquet::parquet::metadata::ColumnChunkMetadata;
+use polars_parquet::parquet::page::CompressedPage;
+use polars_parquet::parquet::read::{get_page_iterator, read_metadata};
+
+use crate::{Error, Result};
+
+/// The most values of a column in one row group: 2^31, the most that a page can state.
+const MOST_VALUES: i64 = 1 << 31;
+
+/// The most bytes of a page, packed or not: 1 GiB.
+const MOST_PAGE_BYTES: usize = 1 << 30;
+
+/// The bytes of a Parquet file whose pages state nothing that cannot be. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Checked(Buffer<u8>);
+
+impl AsRef<[u8]> for Checked {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Checks `bytes`, the whole of a Parquet file: its footer can be read, each column lies in the file, and each page
+/// states a number of values that its column can have.
+///
+/// The values themselves are not looked at: a file that passes may still fail to be read, as an error.
+///
+/// # Errors
+/// [`Error::Damaged`], [`Error::Count`].
+pub fn check(bytes: Vec<u8>) -> Result<Checked> {
+    let bytes = Buffer::from(bytes);
+    // The reader panics on some damaged files; nothing of ours is left half changed by it.
+    let attempt = std::panic::AssertUnwindSafe(|| check_groups(&bytes));
+    std::panic::catch_unwind(attempt)
+        .unwrap_or_else(|_| Err(Error::damaged("the Parquet reader panicked")))?;
+    Ok(Checked(bytes))
+}
+
+fn check_groups(bytes: &Buffer<u8>) -> Result<()> {
+    let metadata = read_metadata(&mut Cursor::new(bytes.as_slice())).map_err(Error::damaged)?;
+    for (group, columns) in metadata.row_groups.iter().enumerate() {
+        for (column, chunk) in columns.parquet_columns().iter().enumerate() {
+            check_column(bytes, chunk, (group, column))?;
+        }
+    }
+    Ok(())
+}
+
+fn check_column(
+    bytes: &Buffer<u8>,
+    chunk: &ColumnChunkMetadata,
+    (group, column): (usize, usize),
+) -> Result<()> {
+    let in_range = |what, found: i64, most: i64| {
+        if (0..=most).contains(&found) {
+            return Ok(());
+        }
+        Err(Error::Count {
+            what,
+            group,
+            column,
+            found,
+            most,
+        })
+    };
+    let size = bytes.len() as i64;
+    let range = chunk.byte_range();
+    in_range("the beginning", range.start as i64, size)?;
+    in_range("the end", range.end as i64, size)?;
+    in_range("the number of values", chunk.num_values(), MOST_VALUES)?;
+    let pages = get_page_iterator(chunk, Cursor::new(bytes.clone()), Vec::new(), MOST_PAGE_BYTES);
+    for page in pages.map_err(Error::damaged)? {
+        // A dictionary states how many values it has, too: it is unpacked by its size, which the reader checks.
+        if let CompressedPage::Data(page) = page.map_err(Error::damaged)? {
+            in_range(
+                "the number of values of a page",
+                page.num_values() as i64,
+                chunk.num_values(),
+            )?;
+            in_range(
+                "the size of a page",
+                page.uncompressed_size() as i64,
+                MOST_PAGE_BYTES as i64,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use polars::prelude::{ParquetReader, ParquetWriter, SerReader, df};
+
+    use super::*;
+
+    fn file() -> Vec<u8> {
+        let mut frame = df!(
+            "id" => ["a", "b", "c", "a"], "energy" => [Some(0.5_f32), None, Some(0.25), None], "n" => [1_i64, 2, 3, 4]
+        )
+        .unwrap();
+        let mut bytes = Vec::new();
+        ParquetWriter::new(&mut bytes).finish(&mut frame).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_sound_file_passes_and_is_read() {
+        let checked = check(file()).unwrap();
+        assert_eq!(
+            ParquetReader::new(Cursor::new(checked))
+                .finish()
+                .unwrap()
+                .height(),
+            4
+        );
+    }
+
+    /// Every byte in turn, altered in several ways: an error or a table, and never the end of the process.
+    #[test]
+    fn no_altered_byte_ends_the_process() {
+        let whole = file();
+        let (mut n_refused, mut n_read) = (0, 0);
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(|_| {}));
+        for at in 0..whole.len() {
+            for flip in [0x01, 0x80, 0xFF, 0x7F] {
+                let mut bytes = whole.clone();
+                bytes[at] ^= flip;
+                match check(bytes) {
+                    Err(_) => n_refused += 1,
+                    Ok(checked) => {
+                        let read = || ParquetReader::new(Cursor::new(checked)).finish().is_ok();
+                        n_read += usize::from(
+                            std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)).unwrap_or(false),
+                        );
+                    }
+                }
+            }
+        }
+        std::panic::set_hook(hook);
+        assert!(
+            n_refused > 100 && n_read > 100,
+            "{n_refused} refused, {n_read} read"
+        );
+    }
+}
