@@ -98,9 +98,11 @@ fn derivatives(theta: &[f64], scores: &[f32], y: &[usize], k: usize) -> (Vec<f64
             .collect();
         let mean: f64 = (0..k).map(|class| p[class] * score(class)).sum();
         gradient[0] += mean - score(class);
-        for c in 0..k {
-            hessian[0] += p[c] * (score(c) - mean).powi(2);
-        }
+        hessian[0] += p
+            .iter()
+            .zip(scores)
+            .map(|(p, s)| p * (f64::from(*s) - mean).powi(2))
+            .sum::<f64>();
         for c in 1..k {
             gradient[c] += p[c] - f64::from(u8::from(class == c));
             let cross = p[c] * (score(c) - mean);

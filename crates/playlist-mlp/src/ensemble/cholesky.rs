@@ -76,12 +76,7 @@ fn update_below(a: &mut [f32], n: usize, start: usize, width: usize, inverse: &[
     if m == 0 {
         return;
     }
-    let mut transposed = vec![0.0; BLOCK * BLOCK];
-    for row in 0..BLOCK {
-        for column in 0..BLOCK {
-            transposed[column * BLOCK + row] = inverse[row * BLOCK + column];
-        }
-    }
+    let transposed = transpose(inverse);
     room.panel[..m * BLOCK].fill(0.0);
     let left = View {
         values: &a[below * n + start..],
@@ -133,6 +128,16 @@ fn update_below(a: &mut [f32], n: usize, start: usize, width: usize, inverse: &[
             -1.0,
         );
     }
+}
+
+fn transpose(block: &[f32]) -> Vec<f32> {
+    let mut transposed = vec![0.0; BLOCK * BLOCK];
+    for row in 0..BLOCK {
+        for column in 0..BLOCK {
+            transposed[column * BLOCK + row] = block[row * BLOCK + column];
+        }
+    }
+    transposed
 }
 
 /// Turns the factor into its inverse, a stripe of rows after the other; `inverses` are those of the blocks on

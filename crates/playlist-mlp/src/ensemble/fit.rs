@@ -1,7 +1,7 @@
 //! From labelled features to a fitted ensemble.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, mpsc};
+use std::sync::{Mutex, PoisonError, mpsc};
 
 use playlist_core::{FeatureMatrix, Labels, Probabilities};
 
@@ -227,28 +227,16 @@ impl<'a> Task<'a> {
                                 self.train(job - n_solutions, stop, &mut |epoch| drop(sender.send(epoch))),
                             )
                         };
-                        *done[job]
-                            .lock()
-                            .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(result);
+                        *done[job].lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
                     }
                 });
             }
             drop(sender);
             receiver.iter().for_each(|epoch| told.hear(epoch));
         });
-        let (mut members, mut solutions) = (Vec::new(), Vec::new());
+        let (mut members, solutions) = sort_out(done);
         if self.config.engine == Engine::Burn {
             members = self.train_on_device(&stop, &mut told)?;
-        }
-        for slot in done {
-            match slot
-                .into_inner()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-            {
-                Some(Done::Member(p)) => members.push(p),
-                Some(Done::Solution(solution)) => solutions.push(solution),
-                None => unreachable!("a scope ends when all its threads have"),
-            }
         }
         Ok((members, solutions))
     }
@@ -373,6 +361,19 @@ impl<'a> Task<'a> {
         }
         p
     }
+}
+
+/// The networks and the solutions, each in the order of their jobs.
+fn sort_out(done: Vec<Mutex<Option<Done>>>) -> (Vec<Vec<f32>>, Vec<Solution>) {
+    let (mut members, mut solutions) = (Vec::new(), Vec::new());
+    for slot in done {
+        match slot.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(Done::Member(p)) => members.push(p),
+            Some(Done::Solution(solution)) => solutions.push(solution),
+            None => unreachable!("a scope ends when all its threads have"),
+        }
+    }
+    (members, solutions)
 }
 
 /// Weights that fall with the log loss, summing to one.

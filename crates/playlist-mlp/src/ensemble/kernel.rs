@@ -139,7 +139,7 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 
 dispatched! {
     /// The distance of `here` to every row of `columns`, `[n_coordinates, n]`, into `distances`, `[n]`.
-    fn distances_to(here: &[f32], columns: &[f32], distances: &mut [f32]) = distances_to_body
+    fn distances_to(here: &'a [f32], columns: &'a [f32], distances: &'a mut [f32]) = distances_to_body
 }
 
 #[inline(always)]
@@ -169,7 +169,7 @@ fn distances_to_body<const FUSED: bool>(here: &[f32], columns: &[f32], distances
 
 dispatched! {
     /// The likeness at every distance into `out`.
-    fn likeness(distances: &[f32], gamma: f32, out: &mut [f32]) = likeness_body
+    fn likeness(distances: &'a [f32], gamma: f32, out: &'a mut [f32]) = likeness_body
 }
 
 #[inline(always)]

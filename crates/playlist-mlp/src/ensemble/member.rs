@@ -242,7 +242,7 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 }
 
 dispatched! {
-    fn first_layer(shape: &NetworkShape, p: &[f32], input: &NetworkInput, rows: &[u32], sums: &[f32], z: &mut [f32])
+    fn first_layer(shape: &'a NetworkShape, p: &'a [f32], input: &'a NetworkInput, rows: &'a [u32], sums: &'a [f32], z: &'a mut [f32])
         = first_layer_body
 }
 
@@ -391,7 +391,7 @@ fn transpose(square: &[f32], width: usize, transposed: &mut [f32]) {
 dispatched! {
     /// Sums, for each bin, the gradients of the rows in it into `sums`, and those weighted with their shares
     /// into `gradient`.
-    fn first_layer_backward(shape: &NetworkShape, input: &NetworkInput, rows: &[u32], g: &[f32], sums: &mut [f32], gradient: &mut [f32])
+    fn first_layer_backward(shape: &'a NetworkShape, input: &'a NetworkInput, rows: &'a [u32], g: &'a [f32], sums: &'a mut [f32], gradient: &'a mut [f32])
         = first_layer_backward_body
 }
 

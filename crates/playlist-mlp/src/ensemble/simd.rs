@@ -8,18 +8,31 @@
 pub(crate) const LANES: usize = 16;
 
 /// Makes `$name` run `$body::<true>` under the best instruction set with fused multiply-add, or
-/// `$body::<false>` where there is none: there `mul_add` would be a slow library call.
+/// `$body::<false>` where there is none: there `mul_add` would be a slow library call. References have the
+/// lifetime `'a`.
+///
+/// The arguments travel in a structure and not in a closure: what calls a closure is not always inlined, and then
+/// the body is compiled without the instruction set.
 macro_rules! dispatched {
     ($(#[$attribute:meta])* $visibility:vis fn $name:ident($($argument:ident: $kind:ty),* $(,)?) = $body:ident) => {
         $(#[$attribute])*
-        $visibility fn $name($($argument: $kind),*) {
+        $visibility fn $name<'a>($($argument: $kind),*) {
+            struct Call<'a> {
+                $($argument: $kind),*
+            }
+            impl pulp::WithSimd for Call<'_> {
+                type Output = ();
+
+                #[inline(always)]
+                fn with_simd<S: pulp::Simd>(self, _: S) {
+                    let Self { $($argument),* } = self;
+                    $body::<true>($($argument),*);
+                }
+            }
             match pulp::Arch::new() {
                 pulp::Arch::Scalar => $body::<false>($($argument),*),
                 #[allow(unreachable_patterns, reason = "on processors for which pulp knows one set")]
-                arch => arch.dispatch(
-                    #[inline(always)]
-                    || $body::<true>($($argument),*),
-                ),
+                arch => arch.dispatch(Call { $($argument),* }),
             }
         }
     };
@@ -49,7 +62,7 @@ pub(crate) struct Shape {
 
 dispatched! {
     /// `c += scale * a b`, with `c` strided like `a` and `b`.
-    pub(crate) fn multiply_add(a: View<'_>, b: View<'_>, c: &mut [f32], stride: usize, shape: Shape, scale: f32)
+    pub(crate) fn multiply_add(a: View<'a>, b: View<'a>, c: &'a mut [f32], stride: usize, shape: Shape, scale: f32)
         = multiply_add_body
 }
 
@@ -149,7 +162,7 @@ fn tile<const FUSED: bool, const ROWS: usize, const WIDTH: usize>(
 
 dispatched! {
     /// `c = transposed(a) b`, where `a` is `[k, m]` and `b` `[k, n]`, both packed; `m` is a multiple of 8.
-    pub(crate) fn multiply_transposed(a: &[f32], b: &[f32], c: &mut [f32], shape: Shape)
+    pub(crate) fn multiply_transposed(a: &'a [f32], b: &'a [f32], c: &'a mut [f32], shape: Shape)
         = multiply_transposed_body
 }
 
@@ -197,7 +210,7 @@ pub(crate) fn exp<const FUSED: bool>(x: [f32; LANES]) -> [f32; LANES] {
 
 dispatched! {
     /// The smooth rectifier of every element of `z` into `a` and its derivative into `slope`.
-    pub(crate) fn smooth_relu(z: &[f32], a: &mut [f32], slope: &mut [f32]) = smooth_relu_body
+    pub(crate) fn smooth_relu(z: &'a [f32], a: &'a mut [f32], slope: &'a mut [f32]) = smooth_relu_body
 }
 
 /// 0 below -1, z above 1, and the parabola (z + 1)^2 / 4 between: smooth, and free of `exp`.
@@ -257,7 +270,7 @@ pub(crate) struct AdamStep {
 
 dispatched! {
     /// Moves `p` against the gradient `g`; `m` and `v` are the moments.
-    pub(crate) fn adam(p: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32], step: AdamStep) = adam_body
+    pub(crate) fn adam(p: &'a mut [f32], g: &'a [f32], m: &'a mut [f32], v: &'a mut [f32], step: AdamStep) = adam_body
 }
 
 #[inline(always)]

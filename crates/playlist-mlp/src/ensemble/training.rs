@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::EnsembleNetworkConfig;
 use super::encoding::NetworkInput;
-use super::member::{Dropout, NetworkShape, Workspace, backward, forward, predict, prepare};
+use super::member::{Dropout, NetworkShape, Segment, Workspace, backward, forward, predict, prepare};
 use super::simd::{AdamStep, LANES, MaskGenerator, adam};
 use crate::StopSignal;
 use crate::random::{Stream, member_generator};
@@ -318,79 +318,119 @@ pub(crate) fn train_member(
     plan: &MemberPlan<'_>,
     told: &mut dyn FnMut(MemberEpoch),
 ) -> Vec<f32> {
-    let schedule = plan.schedule;
-    let mut p = initial_parameters(shape, data, &rows.train, plan.seed, plan.member);
-    let (mut m, mut v, mut gradient) = (vec![0.0; p.len()], vec![0.0; p.len()], vec![0.0; p.len()]);
-    let mut random = MemberRandom::new(&rows.train, plan.seed, plan.member);
-    let largest_batch = rows.train.len().div_ceil(schedule.steps_per_epoch) + 1;
-    let mut work = Workspace::new(shape, largest_batch);
-    let mut at_logits = vec![0.0; largest_batch * shape.n_outputs];
-    let segments = shape.segments();
-    let mut best = (f64::INFINITY, p.clone());
-    let mut step = 0;
-    for epoch in 0..schedule.epochs {
+    let mut state = MemberState::new(shape, data, rows, plan);
+    let mut best = (f64::INFINITY, Vec::new());
+    for epoch in 0..plan.schedule.epochs {
         if plan.stop.is_requested() {
             break;
         }
-        random.shuffle();
-        let mut train_loss = 0.0;
-        for batch in 0..schedule.steps_per_epoch {
-            let range = random.batch(batch, schedule.steps_per_epoch);
-            if !range.is_empty() {
-                let batch = &random.order[range];
-                let n = batch.len() * shape.n_outputs;
-                prepare(shape, &p, &mut work);
-                let dropout = Dropout {
-                    generator: &mut random.mask,
-                    rate: schedule.dropout(step),
-                };
-                forward(shape, &p, data.input, batch, &mut work, Some(dropout));
-                let classes = batch.iter().map(|row| data.y[*row as usize]);
-                let loss = loss_gradient(
-                    &work.logits[..n],
-                    classes,
-                    plan.label_smoothing,
-                    shape.n_outputs,
-                    &mut at_logits[..n],
-                );
-                train_loss += loss * batch.len() as f64;
-                backward(
-                    shape,
-                    &p,
-                    data.input,
-                    batch,
-                    &mut work,
-                    &at_logits[..n],
-                    &mut gradient,
-                );
-                for segment in &segments {
-                    let settings = schedule.adam(step, segment.fan_in, segment.is_bias);
-                    adam(
-                        segment.of_mut(&mut p),
-                        segment.of(&gradient),
-                        segment.of_mut(&mut m),
-                        segment.of_mut(&mut v),
-                        settings,
-                    );
-                }
-            }
-            step += 1;
-        }
+        let train_loss = state.epoch(plan);
         let mut valid_loss = None;
-        if schedule.watches(epoch) && !rows.held_out.is_empty() {
-            let logits = predict(shape, &p, data.input, &rows.held_out);
+        if plan.schedule.watches(epoch) && !rows.held_out.is_empty() {
+            let logits = predict(shape, &state.p, data.input, &rows.held_out);
             let loss = log_loss(&logits, data.y, &rows.held_out, shape.n_outputs);
             if loss < best.0 {
-                best = (loss, p.clone());
+                best = (loss, state.p.clone());
             }
             valid_loss = Some(loss);
         }
         told(MemberEpoch {
-            train_loss: train_loss / rows.train.len().max(1) as f64,
+            train_loss,
             valid_loss,
         });
     }
-    if best.0.is_finite() { best.1 } else { p }
+    if best.0.is_finite() { best.1 } else { state.p }
+}
+
+/// One network in training.
+struct MemberState<'a> {
+    shape: &'a NetworkShape,
+    data: TrainingData<'a>,
+    segments: Vec<Segment>,
+    random: MemberRandom,
+    work: Workspace,
+    at_logits: Vec<f32>,
+    p: Vec<f32>,
+    gradient: Vec<f32>,
+    m: Vec<f32>,
+    v: Vec<f32>,
+    step: usize,
+}
+
+impl<'a> MemberState<'a> {
+    fn new(
+        shape: &'a NetworkShape,
+        data: TrainingData<'a>,
+        rows: &MemberRows,
+        plan: &MemberPlan<'_>,
+    ) -> Self {
+        let n = shape.n_parameters();
+        let largest_batch = rows.train.len().div_ceil(plan.schedule.steps_per_epoch) + 1;
+        Self {
+            shape,
+            data,
+            segments: shape.segments(),
+            random: MemberRandom::new(&rows.train, plan.seed, plan.member),
+            work: Workspace::new(shape, largest_batch),
+            at_logits: vec![0.0; largest_batch * shape.n_outputs],
+            p: initial_parameters(shape, data, &rows.train, plan.seed, plan.member),
+            gradient: vec![0.0; n],
+            m: vec![0.0; n],
+            v: vec![0.0; n],
+            step: 0,
+        }
+    }
+
+    /// Passes over all rows once and returns the mean loss of the batches.
+    fn epoch(&mut self, plan: &MemberPlan<'_>) -> f64 {
+        self.random.shuffle();
+        let steps = plan.schedule.steps_per_epoch;
+        let mut loss = 0.0;
+        for batch in 0..steps {
+            let range = self.random.batch(batch, steps);
+            if !range.is_empty() {
+                loss += self.take_step(range, plan);
+            }
+            self.step += 1;
+        }
+        loss / steps as f64
+    }
+
+    fn take_step(&mut self, range: std::ops::Range<usize>, plan: &MemberPlan<'_>) -> f64 {
+        let (shape, input, n_outputs) = (self.shape, self.data.input, self.shape.n_outputs);
+        let batch = &self.random.order[range];
+        let dropout = Dropout {
+            generator: &mut self.random.mask,
+            rate: plan.schedule.dropout(self.step),
+        };
+        prepare(shape, &self.p, &mut self.work);
+        forward(shape, &self.p, input, batch, &mut self.work, Some(dropout));
+        let classes = batch.iter().map(|row| self.data.y[*row as usize]);
+        let n = batch.len() * n_outputs;
+        let (logits, at_logits) = (&self.work.logits[..n], &mut self.at_logits[..n]);
+        let loss = loss_gradient(logits, classes, plan.label_smoothing, n_outputs, at_logits);
+        backward(
+            shape,
+            &self.p,
+            input,
+            batch,
+            &mut self.work,
+            &self.at_logits[..n],
+            &mut self.gradient,
+        );
+        for segment in &self.segments {
+            let settings = plan.schedule.adam(self.step, segment.fan_in, segment.is_bias);
+            let (m, v) = (segment.of_mut(&mut self.m), segment.of_mut(&mut self.v));
+            adam(
+                segment.of_mut(&mut self.p),
+                segment.of(&self.gradient),
+                m,
+                v,
+                settings,
+            );
+        }
+        loss
+    }
 }
 
 /// What besides data a training needs.
