@@ -7,8 +7,8 @@
 
 use playlist_core::{Classifier, FeatureMatrix, Labels};
 use playlist_mlp::{
-    Activation, Backend, Error, Loss, MlpClassifier, MlpClassifierConfig, MlpConfig, Overwrite,
-    TrainingConfig,
+    Activation, Backend, Engine, EnsembleConfig, Error, Loss, MlpClassifier, MlpClassifierConfig, MlpConfig,
+    Overwrite, TrainingConfig,
 };
 
 /// The backends that can run here.
@@ -109,5 +109,52 @@ fn a_model_saved_on_one_backend_predicts_alike_on_another() {
         let loaded = MlpClassifier::load(&path, backend).unwrap();
         let difference = largest_difference(&loaded.predict_proba(&many).unwrap().to_rows(), &expected);
         assert!(difference < 2e-6, "{backend}: {difference:e}");
+    }
+}
+
+/// The Burn module against the CPU engine: one forward pass of three layers, logits of order 1. Tolerance 1e-4:
+/// the CPU engine sums bins in another way.
+#[test]
+fn the_ensembles_module_agrees_with_the_cpu_engine() {
+    let (x, y) = table();
+    let labels = Labels::new(["a", "b", "c"], y).unwrap();
+    let model = EnsembleConfig::default().fit(&x, &labels).unwrap();
+    let expected = model.predict_member_logits(&x).unwrap();
+    for backend in backends() {
+        let rows = model.network_rows(&x, backend).unwrap();
+        let logits = model.network(backend).unwrap().forward(rows);
+        assert_eq!(logits.dims(), [model.n_members(), x.n_samples(), 3]);
+        let found = logits.into_data().try_to_vec::<f32>().unwrap();
+        let difference = largest_difference(&found, &expected);
+        eprintln!("{backend}: {difference:e}");
+        assert!(difference < 1e-4, "{backend}: {difference:e}");
+    }
+}
+
+/// Both engines train with the same rows, masks and steps: tolerance 2e-3 on probabilities after 20 steps of Adam,
+/// which magnifies rounding where gradients are small.
+#[test]
+fn ensembles_trained_on_burn_and_on_the_cpu_engine_agree() {
+    let (x, y) = table();
+    let binary: Vec<usize> = y.iter().map(|label| usize::from(*label > 0)).collect();
+    let tasks = [
+        Labels::new(["no", "yes"], binary).unwrap(),
+        Labels::new(["a", "b", "c"], y).unwrap(),
+    ];
+    let mut config = EnsembleConfig::default();
+    config.network.epochs = 2;
+    for labels in tasks {
+        let members = |config: &EnsembleConfig| {
+            let members = config.fit(&x, &labels).unwrap().predict_members(&x).unwrap();
+            let values = members.into_iter().flat_map(|member| member.to_rows());
+            values.collect::<Vec<f32>>()
+        };
+        let expected = members(&config);
+        for backend in backends() {
+            let on_burn = config.clone().with_engine(Engine::Burn).with_backend(backend);
+            let difference = largest_difference(&members(&on_burn), &expected);
+            eprintln!("{backend}: {difference:e}");
+            assert!(difference < 2e-3, "{backend}: {difference:e}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use playlist_core::{
 };
 use playlist_dataset::PreprocessorConfig;
 use playlist_logistic::LogisticConfig;
-use playlist_mlp::{Backend, Loss, MlpClassifierConfig, MlpConfig, TrainingConfig};
+use playlist_mlp::{Backend, Engine, EnsembleConfig, Loss, MlpClassifierConfig, MlpConfig, TrainingConfig};
 
 /// 60 rows of three features; the classes differ in the first.
 fn table(n_classes: usize) -> (FeatureMatrix, Labels) {
@@ -149,6 +149,16 @@ fn networks_keep_the_contract_on_every_cpu_backend() {
                 .with_network(MlpConfig::paper_batch_norm(0.2))
                 .with_training(other),
         );
+    }
+}
+
+#[test]
+fn ensembles_keep_the_contract_on_both_engines() {
+    for engine in [Engine::Fused, Engine::Burn] {
+        let mut config = EnsembleConfig::default().with_engine(engine);
+        config.network.epochs = 3;
+        config.network.width = 16;
+        keeps_the_contract(&config);
     }
 }
 

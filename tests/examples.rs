@@ -95,6 +95,7 @@ fn with_no_arguments_it_prints_the_data_the_table_and_the_verdicts() {
         "ROC AUC [95 %]",
         "test n = 1581, 785 positive; seed 0; backend flex",
         "paper beats majority: accuracy 0.7",
+        "ensemble beats majority: accuracy 0.8",
     ] {
         assert!(text.contains(expected), "expected {expected:?} in\n{text}");
     }
@@ -119,7 +120,10 @@ fn the_json_keeps_its_schema_and_its_numbers() {
         .iter()
         .map(|m| m["name"].as_str().unwrap())
         .collect();
-    assert_eq!(names, ["majority", "logistic-raw", "logistic", "paper"]);
+    assert_eq!(
+        names,
+        ["majority", "logistic-raw", "logistic", "paper", "ensemble"]
+    );
     let schema = include_str!("../crates/playlist-report/SCHEMA.md");
     for model in report["models"].as_array().unwrap() {
         assert_eq!(
@@ -196,7 +200,7 @@ fn the_papers_network_learns_what_it_can_from_the_shipped_listeners() {
 #[test]
 fn a_saved_model_scores_what_it_has_not_seen_and_gets_the_same_numbers() {
     let folder = tempfile::tempdir().unwrap();
-    for name in ["majority", "logistic", "paper"] {
+    for name in ["majority", "logistic", "paper", "ensemble"] {
         let path = folder.path().join(format!("{name}.safetensors"));
         let path = path.to_str().unwrap();
         let fitted = json(&["--model", name, "--save", path, "--epochs", "3"]);
@@ -236,7 +240,7 @@ fn predictions_and_reports_are_written_on_request() {
     let csv = std::fs::read_to_string(out.join("predictions.csv")).unwrap();
     assert_eq!(
         csv.lines().next(),
-        Some("track_id,label,split,majority,logistic-raw,logistic,paper")
+        Some("track_id,label,split,majority,logistic-raw,logistic,paper,ensemble")
     );
     assert_eq!(csv.lines().count(), 121);
     let lines = std::fs::read_to_string(&lines).unwrap();

@@ -72,7 +72,7 @@ pub struct SplitArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Models")]
 pub struct ModelArgs {
-    /// Models, separated by commas: majority, logistic-raw, logistic, paper
+    /// Models, separated by commas: majority, logistic-raw, logistic, paper, ensemble
     #[arg(long, value_name = "NAME,...", value_delimiter = ',', default_values_t = ModelName::ALL)]
     pub model: Vec<ModelName>,
     /// Passes over the training part

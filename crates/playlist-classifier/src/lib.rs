@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod compare;
 mod error;
 mod evaluate;
 mod experiment;
@@ -11,6 +12,9 @@ mod unseen;
 
 use std::collections::BTreeMap;
 
+pub use compare::{
+    ComparisonConfig, ComparisonReport, ModelComparison, OverallComparison, SplitScores, TaskComparison,
+};
 pub use error::{Error, Result};
 pub use experiment::{Experiment, ExperimentConfig, Source, SplitMethod};
 pub use model::{AnyClassifier, AnyPipeline, FitSettings, ModelName};

@@ -122,7 +122,10 @@ impl Experiment {
         let (pipeline, fit_seconds) = fit(name, &self.features, train, test, &settings)?;
         let threshold = match self.config.threshold {
             ThresholdRule::Fixed(threshold) => (self.labels.n_classes() == 2).then_some(threshold),
-            rule => learn_threshold(rule, &train_y, &pipeline.predict_proba(&train_x)?)?,
+            rule => match pipeline.classifier().out_of_fold() {
+                Some(p) => learn_threshold(rule, &train_y, p)?,
+                None => learn_threshold(rule, &train_y, &pipeline.predict_proba(&train_x)?)?,
+            },
         };
         let start = Instant::now();
         let p_test = pipeline.predict_proba(&test_x)?;

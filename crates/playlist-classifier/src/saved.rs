@@ -6,7 +6,7 @@ use std::path::Path;
 use playlist_core::{AudioFeature, Classifier, FeatureMatrix, Majority, Overwrite, Pipeline, Probabilities};
 use playlist_dataset::{Preprocessor, TrackTable};
 use playlist_logistic::Logistic;
-use playlist_mlp::{Backend, MlpClassifier, ModelFile};
+use playlist_mlp::{Backend, Ensemble, MlpClassifier, ModelFile};
 use playlist_report::MetricsSection;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -60,6 +60,7 @@ enum ClassifierContent {
     Majority(Majority),
     Logistic(Logistic),
     Mlp(serde_json::Value),
+    Ensemble(serde_json::Value),
 }
 
 impl SavedModel {
@@ -126,6 +127,10 @@ impl SavedModel {
                 let (content, arrays) = model.to_parts();
                 (ClassifierContent::Mlp(content), arrays)
             }
+            AnyClassifier::Ensemble(model) => {
+                let (content, arrays) = model.to_parts();
+                (ClassifierContent::Ensemble(content), arrays)
+            }
         };
         let content = Content {
             name: self.name,
@@ -154,6 +159,11 @@ impl SavedModel {
                 backend,
                 path,
             )?)),
+            ClassifierContent::Ensemble(ensemble) => {
+                let arrays = file.arrays();
+                let model = Ensemble::from_parts(ensemble, arrays, backend, path)?;
+                AnyClassifier::Ensemble(Box::new(model))
+            }
         };
         let pipeline = Pipeline::new(content.preprocessor, classifier)?;
         Ok(Self::new(
