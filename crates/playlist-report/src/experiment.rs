@@ -105,7 +105,7 @@ pub struct SplitSection {
 /// One model's results.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ModelSection {
-    /// `majority`, `logistic-raw`, `logistic`, `paper`.
+    /// `majority`, `logistic-raw`, `logistic`, `paper`, `ensemble`.
     pub name: String,
     /// Seconds of the fit, mean over the repeats.
     pub fit_seconds: Option<f64>,
