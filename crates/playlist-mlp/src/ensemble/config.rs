@@ -89,6 +89,9 @@ pub struct EnsembleNetworkConfig {
 pub struct KernelConfig {
     /// Sharpness and ridge of each machine; they are weighted by their leave-one-out log loss.
     pub scales: Vec<KernelScale>,
+    /// Above this many rows only the first scale is fitted: the choice matters less there, and a solution costs the
+    /// cube of the rows.
+    pub select_below: usize,
     /// Most rows in one closed-form solution; more are cut into parts of about 2,500, whose answers are
     /// averaged.
     pub max_rows: usize,
@@ -141,6 +144,7 @@ impl Default for KernelConfig {
         let scale = |gamma, ridge| KernelScale { gamma, ridge };
         Self {
             scales: vec![scale(0.09, 1.0), scale(0.04, 2.0), scale(0.15, 0.5)],
+            select_below: 2_000,
             max_rows: 4_096,
         }
     }

@@ -86,6 +86,7 @@ impl EnsembleConfig {
 /// One fit: everything that its jobs read.
 struct Task<'a> {
     config: &'a EnsembleConfig,
+    scales: &'a [KernelScale],
     y: &'a [usize],
     n_classes: usize,
     input: super::encoding::NetworkInput,
@@ -160,6 +161,10 @@ impl<'a> Task<'a> {
         let (coordinates, n_coordinates) = (encoder.coordinates(x), encoder.n_coordinates());
         Self {
             config,
+            scales: match &config.kernel.scales[..] {
+                [first, ..] if n > config.kernel.select_below => std::slice::from_ref(first),
+                all => all,
+            },
             y: y.y(),
             n_classes,
             input: encoder.network_input(x),
@@ -197,7 +202,7 @@ impl<'a> Task<'a> {
             heard: Vec::new(),
             epoch: 0,
         };
-        let n_solutions = self.parts.len() * self.config.kernel.scales.len();
+        let n_solutions = self.parts.len() * self.scales.len();
         let n_members = match self.config.engine {
             Engine::Fused => self.rows.len(),
             Engine::Burn => 0,
@@ -268,7 +273,7 @@ impl<'a> Task<'a> {
 
     /// Solution `job`: part by part, each scale of it.
     fn solve(&self, job: usize) -> Solution {
-        let scales = &self.config.kernel.scales;
+        let scales = self.scales;
         let (part, scale) = (&self.parts[job / scales.len()], scales[job % scales.len()]);
         let (coordinates, y) = self.part(part);
         let data = KernelData {
@@ -298,7 +303,7 @@ impl<'a> Task<'a> {
 
     /// Calibrates each scale on its leave-one-out scores and weighs the scales by their log loss.
     fn join_solutions(&self, solutions: Vec<Solution>) -> Result<Kernel> {
-        let n_scales = self.config.kernel.scales.len();
+        let n_scales = self.scales.len();
         let mut scores = vec![vec![0.0; self.y.len() * self.n_classes]; n_scales];
         let mut machines = Vec::with_capacity(self.parts.len());
         let mut solutions = solutions.into_iter();

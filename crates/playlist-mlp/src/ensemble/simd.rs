@@ -75,85 +75,91 @@ fn multiply_add_body<const FUSED: bool>(
     shape: Shape,
     scale: f32,
 ) {
+    const TILE: usize = 2 * LANES;
+    let mut packed = vec![0.0; shape.k * TILE];
+    let mut column = 0;
+    while column < shape.n {
+        // Rows of b lie far apart: a tile of columns is brought together once for all rows of a.
+        let width = match shape.n - column {
+            TILE.. => TILE,
+            LANES..TILE => LANES,
+            _ => 1,
+        };
+        for (p, packed) in packed.chunks_exact_mut(width).take(shape.k).enumerate() {
+            packed.copy_from_slice(&b.values[p * b.stride + column..][..width]);
+        }
+        let out = &mut c[column..];
+        match width {
+            TILE => column_tile::<FUSED, TILE>(a, &packed, out, stride, shape, scale),
+            LANES => column_tile::<FUSED, LANES>(a, &packed, out, stride, shape, scale),
+            _ => column_tile::<FUSED, 1>(a, &packed, out, stride, shape, scale),
+        }
+        column += width;
+    }
+}
+
+/// `WIDTH` columns of the product, six rows at a time.
+#[inline(always)]
+fn column_tile<const FUSED: bool, const WIDTH: usize>(
+    a: View<'_>,
+    packed: &[f32],
+    c: &mut [f32],
+    stride: usize,
+    shape: Shape,
+    scale: f32,
+) {
     const ROWS: usize = 6;
     let mut row = 0;
     while row + ROWS <= shape.m {
-        rows::<FUSED, ROWS>(
-            &a.values[row * a.stride..],
+        let a_rows = &a.values[row * a.stride..];
+        tile::<FUSED, ROWS, WIDTH>(
+            a_rows,
             a.stride,
-            b,
+            packed,
             &mut c[row * stride..],
             stride,
-            shape,
+            shape.k,
             scale,
         );
         row += ROWS;
     }
     while row < shape.m {
-        rows::<FUSED, 1>(
-            &a.values[row * a.stride..],
+        let a_rows = &a.values[row * a.stride..];
+        tile::<FUSED, 1, WIDTH>(
+            a_rows,
             a.stride,
-            b,
+            packed,
             &mut c[row * stride..],
             stride,
-            shape,
+            shape.k,
             scale,
         );
         row += 1;
     }
 }
 
-/// `ROWS` rows of the product: tiles of two vectors by `ROWS` stay in registers.
+/// One tile, whose sums stay in registers.
 #[inline(always)]
-fn rows<const FUSED: bool, const ROWS: usize>(
-    a: &[f32],
-    a_stride: usize,
-    b: View<'_>,
-    c: &mut [f32],
-    stride: usize,
-    shape: Shape,
-    scale: f32,
-) {
-    const TILE: usize = 2 * LANES;
-    let mut column = 0;
-    while column + TILE <= shape.n {
-        tile::<FUSED, ROWS, TILE>(a, a_stride, b, c, stride, shape.k, column, scale);
-        column += TILE;
-    }
-    while column + LANES <= shape.n {
-        tile::<FUSED, ROWS, LANES>(a, a_stride, b, c, stride, shape.k, column, scale);
-        column += LANES;
-    }
-    while column < shape.n {
-        tile::<FUSED, ROWS, 1>(a, a_stride, b, c, stride, shape.k, column, scale);
-        column += 1;
-    }
-}
-
-#[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "the innermost loop, inlined")]
 fn tile<const FUSED: bool, const ROWS: usize, const WIDTH: usize>(
     a: &[f32],
     a_stride: usize,
-    b: View<'_>,
+    packed: &[f32],
     c: &mut [f32],
     stride: usize,
     k: usize,
-    column: usize,
     scale: f32,
 ) {
     let mut sums = [[0.0_f32; WIDTH]; ROWS];
-    for p in 0..k {
-        let b_row = &b.values[p * b.stride + column..][..WIDTH];
-        for (r, sum) in sums.iter_mut().enumerate() {
-            let factor = a[r * a_stride + p];
+    let a: [&[f32]; ROWS] = std::array::from_fn(|r| &a[r * a_stride..][..k]);
+    for (p, b_row) in packed.as_chunks::<WIDTH>().0[..k].iter().enumerate() {
+        for (a, sum) in a.iter().zip(&mut sums) {
             for i in 0..WIDTH {
-                sum[i] = madd::<FUSED>(factor, b_row[i], sum[i]);
+                sum[i] = madd::<FUSED>(a[p], b_row[i], sum[i]);
             }
         }
     }
     for (r, sum) in sums.iter().enumerate() {
-        let c_row = &mut c[r * stride + column..][..WIDTH];
+        let c_row = &mut c[r * stride..][..WIDTH];
         for i in 0..WIDTH {
             c_row[i] += scale * sum[i];
         }
