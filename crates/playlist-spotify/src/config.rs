@@ -17,7 +17,7 @@ const ACCOUNTS: &str = "https://accounts.spotify.com";
 /// ```
 /// use playlist_spotify::SpotifyConfig;
 ///
-/// let config = SpotifyConfig::new("the client id of your app").with_config_dir("/tmp/nowhere");
+/// let config = SpotifyConfig::new("the client id of your app").with_config_dir("settings");
 /// assert!(config.validate().is_ok());
 /// assert!(config.with_api_base_url("http://example.com/v1").validate().is_err(), "a token needs TLS");
 /// ```
