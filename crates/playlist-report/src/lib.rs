@@ -4,6 +4,9 @@ mod comparison;
 mod error;
 mod experiment;
 mod printable;
+mod ranking;
+mod ranking_text;
+mod sorting;
 mod terminal;
 mod verdict;
 
@@ -17,5 +20,14 @@ pub use experiment::{
     SourceSection, SplitSection, TestsSection, to_json,
 };
 pub use printable::printable;
+pub use ranking::{
+    CandidateTrack, CandidatesSection, CheckMethod, CheckSection, KnownBy, Others, RankedTrack,
+    RankingModelSection, RankingReport, Reason, Side,
+};
+pub use ranking_text::{check_verdict, ranking_text};
+pub use sorting::{
+    AlikePair, Mistaken, NoneSection, PlaylistCheck, PlaylistProbability, SortedTrack, SortingCheckSection,
+    SortingMode, SortingReport,
+};
 pub use terminal::{dataset_text, experiment_text, models_table};
 pub use verdict::{LARGER_TEST_CLASS, SIGNIFICANCE, verdict};

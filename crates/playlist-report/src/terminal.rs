@@ -16,6 +16,13 @@ const GAP: u16 = 1;
 /// [`printable`].
 #[must_use]
 pub fn dataset_text(dataset: &DatasetSection, split: &SplitSection) -> String {
+    let mut lines = dataset_lines(dataset);
+    lines.push(split_line(split));
+    lines.join("\n")
+}
+
+/// The data report but for the split, line by line.
+pub(crate) fn dataset_lines(dataset: &DatasetSection) -> Vec<String> {
     let mut lines = Vec::new();
     for source in &dataset.sources {
         lines.push(format!(
@@ -63,8 +70,7 @@ pub fn dataset_text(dataset: &DatasetSection, split: &SplitSection) -> String {
     ));
     let notes = dataset.notes.iter();
     lines.extend(notes.map(|note| format!("note     {}", printable(note))));
-    lines.push(split_line(split));
-    lines.join("\n")
+    lines
 }
 
 fn split_line(split: &SplitSection) -> String {
@@ -99,7 +105,7 @@ fn split_line(split: &SplitSection) -> String {
 }
 
 /// The number with its noun.
-fn counted(n: usize, noun: &str) -> String {
+pub(crate) fn counted(n: usize, noun: &str) -> String {
     if n == 1 {
         format!("1 {noun}")
     } else {
