@@ -112,6 +112,18 @@ pub enum Error {
         /// The number of tracks.
         n_samples: usize,
     },
+    /// A label that every track has, or none.
+    #[error(
+        "label `{label}`: expected tracks with it and tracks without it, found {n_with} with it among {n_samples}"
+    )]
+    OneSided {
+        /// The label.
+        label: String,
+        /// The tracks that have it.
+        n_with: usize,
+        /// All tracks.
+        n_samples: usize,
+    },
     /// Something that needs exactly two classes was given another number.
     #[error("expected exactly 2 classes, found {n_classes}")]
     NotBinary {

@@ -13,6 +13,7 @@ mod labels;
 mod majority;
 mod matrix;
 pub mod message;
+mod multi_label;
 mod probabilities;
 mod source;
 mod spotify_id;
@@ -30,6 +31,7 @@ pub use isrc::Isrc;
 pub use labels::Labels;
 pub use majority::{Majority, MajorityConfig};
 pub use matrix::FeatureMatrix;
+pub use multi_label::{LabelProbabilities, MultiLabels};
 pub use probabilities::Probabilities;
 pub use source::{
     FeatureOrigin, FeatureScale, FeatureSource, FeatureStore, SourceError, StoreError, StoredFeatures,

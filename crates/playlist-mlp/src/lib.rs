@@ -21,7 +21,7 @@ pub use config::{Activation, HiddenLayer, Initialization, MlpConfig, Normalizati
 pub use device::{BURN_VERSION, Backend};
 pub use ensemble::{
     Engine, Ensemble, EnsembleConfig, EnsembleFitOptions, EnsembleNetwork, EnsembleNetworkConfig,
-    KernelConfig, KernelScale, Spread,
+    KernelConfig, KernelScale, MultiLabelEnsemble, Spread, Trial, TuneConfig, TuneOptions, Tuned,
 };
 pub use error::{Error, Result};
 pub use history::{EpochRecord, History, StopReason};

@@ -12,6 +12,8 @@ pub(crate) enum Stream {
     Shuffle = 1,
     Dropout = 2,
     Validation = 3,
+    /// Of a search for settings; not of single networks.
+    Search = 4,
 }
 
 /// A generator for one purpose. Burn's own generators are global to a backend, so two trainings at once
@@ -31,7 +33,7 @@ pub(crate) fn member_generator(seed: u64, stream: Stream, member: usize) -> ChaC
 }
 
 /// A number uniform in [0, 1), from the upper 24 bits of one word.
-fn unit(rng: &mut impl Rng) -> f32 {
+pub(crate) fn unit(rng: &mut impl Rng) -> f32 {
     (rng.next_u32() >> 8) as f32 / (1_u32 << 24) as f32
 }
 

@@ -8,7 +8,6 @@ use super::network::EnsembleNetwork;
 use super::simd::{AdamStep, fill_mask};
 use super::training::{
     MemberEpoch, MemberRandom, MemberRows, Schedule, TrainingData, initial_parameters, log_loss,
-    smooth_target,
 };
 use crate::training::read_values;
 use crate::{Backend, Result, StopSignal};
@@ -174,9 +173,10 @@ impl<'a> DeviceTrainer<'a> {
                 let at = member * rows + at;
                 order[at] = row as i32;
                 weights[at] = 1.0 / len as f32;
-                let class = self.data.y[row as usize];
                 let target = &mut targets[at * n_outputs..][..n_outputs];
-                smooth_target(class, self.plan.label_smoothing, target);
+                self.data
+                    .targets
+                    .smoothed(row as usize, self.plan.label_smoothing, target);
             }
             // A batch without rows takes no step, nor a mask.
             for mask in &mut masks {
@@ -213,11 +213,11 @@ impl<'a> DeviceTrainer<'a> {
         let masks: Vec<Tensor<3>> = batch.masks.into_iter().map(Tensor::from_inner).collect();
         let logits = network.forward_each(Tensor::from_inner(batch.x), &masks);
         let z = logits.clone().inner();
-        let (p, losses) = if self.shape.n_outputs == 1 {
+        let (p, losses) = if self.data.targets.head().is_sigmoid(self.shape.n_outputs) {
             let softplus = z.clone().clamp_min(0.0) + z.clone().abs().neg().exp().log1p();
             (
                 activation::sigmoid(z.clone()),
-                softplus - z * batch.targets.clone(),
+                (softplus - z * batch.targets.clone()).mean_dim(2),
             )
         } else {
             let losses = (activation::log_softmax(z.clone(), 2) * batch.targets.clone())
@@ -256,7 +256,7 @@ impl<'a> DeviceTrainer<'a> {
             let held_out = rows.held_out.iter();
             let picked = held_out.flat_map(|row| &logits[*row as usize * n_outputs..][..n_outputs]);
             let picked: Vec<f32> = picked.copied().collect();
-            log_loss(&picked, self.data.y, &rows.held_out, n_outputs)
+            log_loss(&picked, self.data.targets, &rows.held_out)
         });
         Ok(losses.collect())
     }

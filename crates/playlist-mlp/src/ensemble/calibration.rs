@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::targets::{Head, Targets};
+
 /// Where the slope is drawn to when there are few rows: a score that is a probability already has about this
 /// slope in the middle.
 const PRIOR_SLOPE: f64 = 2.0;
@@ -67,6 +69,70 @@ impl Calibration {
     }
 }
 
+/// The calibrations of one kernel machine: one for all classes together, or one a label.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Calibrations(pub Vec<Calibration>);
+
+impl Calibrations {
+    /// Fitted on leave-one-out scores, `[n_samples, n_columns]`.
+    pub(crate) fn fit(scores: &[f32], targets: Targets<'_>) -> Self {
+        let (y, n_labels) = match targets {
+            Targets::Classes { y, n_classes } => return Self(vec![Calibration::fit(scores, y, n_classes)]),
+            Targets::Labels { y, n_labels } => (y, n_labels),
+        };
+        let labels = (0..n_labels).map(|label| {
+            let has: Vec<usize> = y
+                .chunks_exact(n_labels)
+                .map(|row| usize::from(row[label]))
+                .collect();
+            let both: Vec<f32> = scores
+                .chunks_exact(n_labels)
+                .flat_map(|row| without_and_with(row[label]))
+                .collect();
+            Calibration::fit(&both, &has, 2)
+        });
+        Self(labels.collect())
+    }
+
+    /// The probabilities of one row, `[n_columns]`.
+    pub(crate) fn probabilities(&self, head: Head, scores: &[f32]) -> Vec<f64> {
+        match head {
+            Head::Classes => {
+                let log_p = self.0[0].log_probabilities(scores);
+                log_p.into_iter().map(f64::exp).collect()
+            }
+            Head::Labels => {
+                let each = self.0.iter().zip(scores);
+                each.map(|(calibration, score)| {
+                    calibration.log_probabilities(&without_and_with(*score))[1].exp()
+                })
+                .collect()
+            }
+        }
+    }
+
+    /// Checks what a file says.
+    pub(crate) fn validate(&self, head: Head, n_columns: usize) -> Result<(), String> {
+        let (expected, n_classes) = match head {
+            Head::Classes => (1, n_columns),
+            Head::Labels => (n_columns, 2),
+        };
+        if self.0.len() != expected {
+            return Err(format!(
+                "expected {expected} calibrations, found {}",
+                self.0.len()
+            ));
+        }
+        self.0.iter().try_for_each(|each| each.validate(n_classes))
+    }
+}
+
+/// The score of a label as those of two classes: without it, with it.
+fn without_and_with(score: f32) -> [f32; 2] {
+    [1.0 - score, score]
+}
+
 /// Log probabilities that sum to one as probabilities.
 pub(crate) fn log_softmax(mut logits: Vec<f64>) -> Vec<f64> {
     let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -77,13 +143,24 @@ pub(crate) fn log_softmax(mut logits: Vec<f64>) -> Vec<f64> {
     logits
 }
 
-/// The mean log loss of log probabilities, `[n_samples, n_classes]`.
-pub(crate) fn mean_log_loss(log_p: &[f64], y: &[usize], n_classes: usize) -> f64 {
-    let losses = log_p
-        .chunks_exact(n_classes)
-        .zip(y)
-        .map(|(row, class)| -row[*class]);
-    losses.sum::<f64>() / y.len() as f64
+/// The mean log loss of probabilities, `[n_samples, n_columns]`; of labels the mean over the labels as well.
+pub(crate) fn mean_log_loss(p: &[f64], targets: Targets<'_>) -> f64 {
+    let n_columns = targets.n_columns();
+    let log = |p: f64| p.max(1e-300).ln();
+    let losses = p
+        .chunks_exact(n_columns)
+        .enumerate()
+        .map(|(row, p)| match targets {
+            Targets::Classes { y, .. } => -log(p[y[row]]),
+            Targets::Labels { .. } => {
+                let losses = p
+                    .iter()
+                    .enumerate()
+                    .map(|(label, p)| -log(if targets.has(row, label) { *p } else { 1.0 - p }));
+                losses.sum::<f64>() / n_columns as f64
+            }
+        });
+    losses.sum::<f64>() / targets.n_samples() as f64
 }
 
 /// Gradient and Hessian of the summed log loss in the slope and the biases of all classes but the first.

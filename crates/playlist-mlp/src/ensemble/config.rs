@@ -252,7 +252,7 @@ impl EnsembleConfig {
     }
 }
 
-fn at_least(name: &'static str, value: usize, least: usize) -> Result<()> {
+pub(crate) fn at_least(name: &'static str, value: usize, least: usize) -> Result<()> {
     if value < least {
         let expected = match least {
             1 => "at least 1",

@@ -3,20 +3,22 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 
-use playlist_core::{FeatureMatrix, Labels, Probabilities};
+use playlist_core::{FeatureMatrix, LabelProbabilities, Labels, MultiLabels, Probabilities};
 
 use super::burn_engine::{BurnPlan, train_on_device};
-use super::calibration::{Calibration, mean_log_loss};
+use super::calibration::{Calibrations, mean_log_loss};
 use super::encoding::Encoder;
 use super::kernel::{KernelData, KernelMachine, ScaleFit, by_coordinate, fit_scale};
 use super::member::{NetworkShape, predict};
-use super::model::{Ensemble, blend_scales, join};
+use super::model::{Ensemble, Fitted, blend_scales, join};
+use super::multi_label::MultiLabelEnsemble;
+use super::targets::Targets;
 use super::training::{
-    MemberEpoch, MemberPlan, MemberRows, Schedule, TrainingData, member_rows, probabilities, train_member,
+    MemberEpoch, MemberPlan, MemberRows, Schedule, TrainingData, member_rows, train_member,
 };
 use super::{Engine, EnsembleConfig, KernelScale};
 use crate::observer::{StopSignal, TrainingObserver};
-use crate::{EpochRecord, MlpConfig, Result};
+use crate::{EpochRecord, Result};
 
 /// Rows of one part where there are more than one solution can hold.
 const PART_ROWS: usize = 2_500;
@@ -58,28 +60,74 @@ impl EnsembleConfig {
         y: &Labels,
         options: EnsembleFitOptions<'_>,
     ) -> Result<Ensemble> {
-        self.validate()?;
         y.check_fit(x)?;
+        let (fitted, out_of_fold) = self.fit_targets(x, y.into(), y.class_names(), options)?;
+        let out_of_fold = Some(Probabilities::multi_class(y.n_classes(), out_of_fold)?);
+        Ok(Ensemble { fitted, out_of_fold })
+    }
+
+    /// Learns any number of labels a row: `y` is `[n_samples, n_labels]`. Networks and kernel machines are shared by
+    /// all labels; each label has an output and a calibration of its own.
+    ///
+    /// # Errors
+    /// Settings out of range, data that does not fit (as [`MultiLabels::check_fit`]), with [`Engine::Burn`] a backend
+    /// that is not there.
+    pub fn fit_multi_label(&self, x: &FeatureMatrix, y: &MultiLabels) -> Result<MultiLabelEnsemble> {
+        self.fit_multi_label_with(x, y, EnsembleFitOptions::default())
+    }
+
+    /// As [`EnsembleConfig::fit_multi_label`], watched and stopped as `options` say.
+    ///
+    /// # Errors
+    /// As [`EnsembleConfig::fit_multi_label`].
+    pub fn fit_multi_label_with(
+        &self,
+        x: &FeatureMatrix,
+        y: &MultiLabels,
+        options: EnsembleFitOptions<'_>,
+    ) -> Result<MultiLabelEnsemble> {
+        y.check_fit(x)?;
+        let (fitted, out_of_fold) = self.fit_targets(x, y.into(), y.label_names(), options)?;
+        let out_of_fold = Some(LabelProbabilities::new(fitted.names.clone(), out_of_fold)?);
+        Ok(MultiLabelEnsemble { fitted, out_of_fold })
+    }
+
+    /// The fitted parts, and the probabilities of the rows by parts that had not seen them,
+    /// `[n_samples, n_columns]`.
+    fn fit_targets(
+        &self,
+        x: &FeatureMatrix,
+        targets: Targets<'_>,
+        names: &[String],
+        options: EnsembleFitOptions<'_>,
+    ) -> Result<(Fitted, Vec<f32>)> {
+        self.validate()?;
         let encoder = Encoder::fit(x, self.network.n_bins(x.n_samples()));
-        let task = Task::new(self, x, y, &encoder);
+        let task = Task::new(self, x, targets, &encoder);
         let stop = options.stop.clone();
         let (members, solutions) = task.run(options)?;
         let kernel = task.join_solutions(solutions)?;
         let network = task.network_out_of_fold(&members);
-        let n_classes = y.n_classes();
-        let out_of_fold = join(&network, &kernel.out_of_fold, self.network_share, n_classes);
-        Ok(Ensemble {
+        let out_of_fold = join(
+            targets.head(),
+            &network,
+            &kernel.out_of_fold,
+            self.network_share,
+            targets.n_columns(),
+        );
+        let fitted = Fitted {
             config: self.clone(),
             columns: x.columns().to_vec(),
-            class_names: y.class_names().to_vec(),
+            names: names.to_vec(),
+            head: targets.head(),
             shape: task.shape.clone(),
             members,
             machines: kernel.machines,
             scales: kernel.scales,
             was_interrupted: stop.is_requested(),
-            out_of_fold: Some(Probabilities::multi_class(n_classes, out_of_fold)?),
             encoder,
-        })
+        };
+        Ok((fitted, out_of_fold))
     }
 }
 
@@ -87,8 +135,7 @@ impl EnsembleConfig {
 struct Task<'a> {
     config: &'a EnsembleConfig,
     scales: &'a [KernelScale],
-    y: &'a [usize],
-    n_classes: usize,
+    targets: Targets<'a>,
     input: super::encoding::NetworkInput,
     shape: NetworkShape,
     rows: Vec<MemberRows>,
@@ -143,20 +190,14 @@ impl Told<'_, '_> {
 /// The kernel machines, joined.
 struct Kernel {
     machines: Vec<KernelMachine>,
-    scales: Vec<(f64, Calibration)>,
+    scales: Vec<(f64, Calibrations)>,
     out_of_fold: Vec<f32>,
 }
 
 impl<'a> Task<'a> {
-    fn new(config: &'a EnsembleConfig, x: &FeatureMatrix, y: &'a Labels, encoder: &Encoder) -> Self {
-        let (n, n_classes, network) = (x.n_samples(), y.n_classes(), &config.network);
-        let rows = member_rows(
-            y.y(),
-            n_classes,
-            network.folds,
-            network.members_per_fold,
-            config.seed,
-        );
+    fn new(config: &'a EnsembleConfig, x: &FeatureMatrix, targets: Targets<'a>, encoder: &Encoder) -> Self {
+        let (n, network) = (x.n_samples(), &config.network);
+        let rows = member_rows(targets, network.folds, network.members_per_fold, config.seed);
         let n_train = rows.iter().map(|rows| rows.train.len()).max().unwrap_or(0);
         let (coordinates, n_coordinates) = (encoder.coordinates(x), encoder.n_coordinates());
         Self {
@@ -165,18 +206,17 @@ impl<'a> Task<'a> {
                 [first, ..] if n > config.kernel.select_below => std::slice::from_ref(first),
                 all => all,
             },
-            y: y.y(),
-            n_classes,
+            targets,
             input: encoder.network_input(x),
             shape: NetworkShape {
                 n_bins: encoder.n_bins(),
                 n_codes: encoder.n_codes(),
                 width: network.width,
                 n_hidden: network.hidden_layers,
-                n_outputs: MlpConfig::n_outputs(n_classes),
+                n_outputs: targets.n_outputs(),
             },
             schedule: Schedule::new(network, n, n_train),
-            parts: parts(y, config.kernel.max_rows),
+            parts: parts(targets, config.kernel.max_rows),
             rows,
             coordinates,
             n_coordinates,
@@ -186,8 +226,7 @@ impl<'a> Task<'a> {
     fn data(&self) -> TrainingData<'_> {
         TrainingData {
             input: &self.input,
-            y: self.y,
-            n_classes: self.n_classes,
+            targets: self.targets,
         }
     }
 
@@ -275,12 +314,13 @@ impl<'a> Task<'a> {
     fn solve(&self, job: usize) -> Solution {
         let scales = self.scales;
         let (part, scale) = (&self.parts[job / scales.len()], scales[job % scales.len()]);
-        let (coordinates, y) = self.part(part);
+        let coordinates = self.part(part);
+        let indicators = self.targets.indicators(part);
         let data = KernelData {
+            n_samples: part.len(),
             coordinates: &coordinates,
             n_coordinates: self.n_coordinates,
-            y: &y,
-            n_classes: self.n_classes,
+            indicators: &indicators,
         };
         let columns = by_coordinate(&coordinates, self.n_coordinates);
         // A kernel matrix that rounding makes indefinite gets a heavier ridge.
@@ -290,21 +330,19 @@ impl<'a> Task<'a> {
         })
     }
 
-    fn part(&self, rows: &[usize]) -> (Vec<f32>, Vec<usize>) {
+    /// The coordinates of the rows numbered.
+    fn part(&self, rows: &[usize]) -> Vec<f32> {
         let width = self.n_coordinates;
         let coordinates = rows
             .iter()
             .flat_map(|row| &self.coordinates[row * width..][..width]);
-        (
-            coordinates.copied().collect(),
-            rows.iter().map(|row| self.y[*row]).collect(),
-        )
+        coordinates.copied().collect()
     }
 
     /// Calibrates each scale on its leave-one-out scores and weighs the scales by their log loss.
     fn join_solutions(&self, solutions: Vec<Solution>) -> Result<Kernel> {
-        let n_scales = self.scales.len();
-        let mut scores = vec![vec![0.0; self.y.len() * self.n_classes]; n_scales];
+        let (n_scales, n_columns) = (self.scales.len(), self.targets.n_columns());
+        let mut scores = vec![vec![0.0; self.targets.n_samples() * n_columns]; n_scales];
         let mut machines = Vec::with_capacity(self.parts.len());
         let mut solutions = solutions.into_iter();
         for rows in &self.parts {
@@ -315,31 +353,33 @@ impl<'a> Task<'a> {
                     value: "too small".to_owned(),
                     expected: "a ridge at which the kernel matrix can be factored",
                 })?;
-                for (row, loo) in rows.iter().zip(loo.chunks_exact(self.n_classes)) {
-                    scores[row * self.n_classes..][..self.n_classes].copy_from_slice(loo);
+                for (row, loo) in rows.iter().zip(loo.chunks_exact(n_columns)) {
+                    scores[row * n_columns..][..n_columns].copy_from_slice(loo);
                 }
                 scales.push(fit);
             }
-            let (coordinates, y) = self.part(rows);
             machines.push(KernelMachine {
-                n_samples: y.len(),
+                n_samples: rows.len(),
                 n_coordinates: self.n_coordinates,
-                coordinates: by_coordinate(&coordinates, self.n_coordinates),
+                coordinates: by_coordinate(&self.part(rows), self.n_coordinates),
                 scales,
             });
         }
-        let calibrations: Vec<Calibration> = scores
+        let head = self.targets.head();
+        let calibrations: Vec<Calibrations> = scores
             .iter()
-            .map(|scores| Calibration::fit(scores, self.y, self.n_classes))
+            .map(|scores| Calibrations::fit(scores, self.targets))
             .collect();
-        let losses = calibrations.iter().zip(&scores).map(|(calibration, scores)| {
-            let rows = scores.chunks_exact(self.n_classes);
-            let log_p: Vec<f64> = rows.flat_map(|row| calibration.log_probabilities(row)).collect();
-            mean_log_loss(&log_p, self.y, self.n_classes)
+        let losses = calibrations.iter().zip(&scores).map(|(calibrations, scores)| {
+            let rows = scores.chunks_exact(n_columns);
+            let p: Vec<f64> = rows
+                .flat_map(|row| calibrations.probabilities(head, row))
+                .collect();
+            mean_log_loss(&p, self.targets)
         });
-        let weights = evidence_weights(&losses.collect::<Vec<_>>(), self.y.len());
-        let scales: Vec<(f64, Calibration)> = weights.into_iter().zip(calibrations).collect();
-        let out_of_fold = blend_scales(&scales, &scores, self.n_classes);
+        let weights = evidence_weights(&losses.collect::<Vec<_>>(), self.targets.n_samples());
+        let scales: Vec<(f64, Calibrations)> = weights.into_iter().zip(calibrations).collect();
+        let out_of_fold = blend_scales(head, &scales, &scores, n_columns);
         Ok(Kernel {
             machines,
             scales,
@@ -347,9 +387,10 @@ impl<'a> Task<'a> {
         })
     }
 
-    /// The mean probabilities of the networks that had not seen a row, `[n_samples, n_classes]`.
+    /// The mean probabilities of the networks that had not seen a row, `[n_samples, n_columns]`.
     fn network_out_of_fold(&self, members: &[Vec<f32>]) -> Vec<f32> {
-        let mut p = vec![0.0; self.y.len() * self.n_classes];
+        let (head, n_columns) = (self.targets.head(), self.targets.n_columns());
+        let mut p = vec![0.0; self.targets.n_samples() * n_columns];
         let share = 1.0 / self.config.network.members_per_fold as f32;
         for (parameters, rows) in members.iter().zip(&self.rows) {
             let logits = predict(&self.shape, parameters, &self.input, &rows.held_out);
@@ -358,8 +399,8 @@ impl<'a> Task<'a> {
                 .iter()
                 .zip(logits.chunks_exact(self.shape.n_outputs))
             {
-                let at = &mut p[*row as usize * self.n_classes..][..self.n_classes];
-                for (sum, value) in at.iter_mut().zip(probabilities(logits)) {
+                let at = &mut p[*row as usize * n_columns..][..n_columns];
+                for (sum, value) in at.iter_mut().zip(head.probabilities(logits)) {
                     *sum += share * value;
                 }
             }
@@ -392,21 +433,20 @@ fn evidence_weights(losses: &[f64], n_samples: usize) -> Vec<f64> {
     weights.into_iter().map(|weight| weight / sum).collect()
 }
 
-/// The rows, or parts of about `PART_ROWS` of them with every class in each where they are too many.
-fn parts(y: &Labels, max_rows: usize) -> Vec<Vec<usize>> {
-    let n = y.n_samples();
+/// The rows, or parts of about `PART_ROWS` of them with every class or set of labels in each where they are too many.
+fn parts(targets: Targets<'_>, max_rows: usize) -> Vec<Vec<usize>> {
+    let n = targets.n_samples();
     let n_parts = if n <= max_rows {
         1
     } else {
         n.div_ceil(PART_ROWS.min(max_rows))
     };
+    let strata = targets.strata();
+    let mut order: Vec<usize> = (0..n).collect();
+    order.sort_by_key(|row| strata[*row]);
     let mut parts = vec![Vec::new(); n_parts];
-    let mut next = 0;
-    for class in 0..y.n_classes() {
-        for row in (0..n).filter(|row| y.y()[*row] == class) {
-            parts[next % n_parts].push(row);
-            next += 1;
-        }
+    for (at, row) in order.into_iter().enumerate() {
+        parts[at % n_parts].push(row);
     }
     for part in &mut parts {
         part.sort_unstable();

@@ -24,20 +24,21 @@ pub(crate) struct KernelMachine {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ScaleFit {
     pub scale: KernelScale,
-    /// `[n_classes, n_samples]`.
+    /// `[n_columns, n_samples]`.
     pub weights: Vec<f32>,
-    /// The share of each class among the rows.
+    /// The share of the rows that are of each class or have each label.
     pub shares: Vec<f32>,
 }
 
 /// Rows to learn from.
 #[derive(Clone, Copy)]
 pub(crate) struct KernelData<'a> {
+    pub n_samples: usize,
     /// `[n_samples, n_coordinates]`.
     pub coordinates: &'a [f32],
     pub n_coordinates: usize,
-    pub y: &'a [usize],
-    pub n_classes: usize,
+    /// 1 where a row is of a class or has a label, else 0: `[n_columns, n_samples]`.
+    pub indicators: &'a [f32],
 }
 
 /// Column-major coordinates of row-major ones.
@@ -52,7 +53,7 @@ pub(crate) fn by_coordinate(coordinates: &[f32], n_coordinates: usize) -> Vec<f3
     columns
 }
 
-/// Fits one scale and returns it with the leave-one-out scores, `[n_samples, n_classes]`: the score of each row
+/// Fits one scale and returns it with the leave-one-out scores, `[n_samples, n_columns]`: the score of each row
 /// by the machine that was fitted on all others, exact and without refitting.
 ///
 /// `None` when the ridge is too small for the kernel matrix to be factored in `f32`.
@@ -61,7 +62,7 @@ pub(crate) fn fit_scale(
     columns: &[f32],
     scale: KernelScale,
 ) -> Option<(ScaleFit, Vec<f32>)> {
-    let n = data.y.len();
+    let n = data.n_samples;
     let mut matrix = vec![0.0; n * n];
     let mut distances = vec![0.0; n];
     for (row, at) in matrix.chunks_exact_mut(n).enumerate() {
@@ -80,25 +81,18 @@ pub(crate) fn fit_scale(
             *sum += w * w;
         }
     }
-    let mut shares = vec![0.0_f32; data.n_classes];
-    for &class in data.y {
-        shares[class] += 1.0 / n as f32;
-    }
-    let (mut weights, mut scores) = (
-        Vec::with_capacity(n * data.n_classes),
-        vec![0.0; n * data.n_classes],
-    );
-    for class in 0..data.n_classes {
-        let target: Vec<f32> = data
-            .y
-            .iter()
-            .map(|y| f32::from(u8::from(*y == class)) - shares[class])
-            .collect();
+    let n_columns = data.indicators.len() / n;
+    let (mut weights, mut shares) = (Vec::with_capacity(data.indicators.len()), Vec::new());
+    let mut scores = vec![0.0; data.indicators.len()];
+    for (column, indicators) in data.indicators.chunks_exact(n).enumerate() {
+        let share = indicators.iter().sum::<f32>() / n as f32;
+        let target: Vec<f32> = indicators.iter().map(|indicator| indicator - share).collect();
         let alpha = solve(&matrix, &target);
         for row in 0..n {
-            scores[row * data.n_classes + class] = target[row] + shares[class] - alpha[row] / diagonal[row];
+            scores[row * n_columns + column] = indicators[row] - alpha[row] / diagonal[row];
         }
         weights.extend(alpha);
+        shares.push(share);
     }
     Some((
         ScaleFit {
@@ -187,7 +181,7 @@ fn likeness_body<const FUSED: bool>(distances: &[f32], gamma: f32, out: &mut [f3
 }
 
 impl KernelMachine {
-    /// The scores of rows, `[n, n_coordinates]`: for each scale `[n, n_classes]`.
+    /// The scores of rows, `[n, n_coordinates]`: for each scale `[n, n_columns]`.
     pub(crate) fn scores(&self, coordinates: &[f32], n: usize) -> Vec<Vec<f32>> {
         let mut scores = vec![Vec::new(); self.scales.len()];
         let (mut distances, mut like) = (vec![0.0; self.n_samples], vec![0.0; self.n_samples]);
@@ -208,6 +202,11 @@ impl KernelMachine {
 mod tests {
     use super::*;
 
+    fn indicators(y: &[usize]) -> Vec<f32> {
+        let of = |class| y.iter().map(move |y| f32::from(u8::from(*y == class)));
+        of(0).chain(of(1)).collect()
+    }
+
     /// Leaving a row out by hand gives the leave-one-out score.
     #[test]
     fn leave_one_out_agrees_with_refitting() {
@@ -219,11 +218,12 @@ mod tests {
             ridge: 0.7,
         };
         let fit = |coordinates: &[f32], y: &[usize]| {
+            let indicators = indicators(y);
             let data = KernelData {
+                n_samples: y.len(),
                 coordinates,
                 n_coordinates: 2,
-                y,
-                n_classes: 2,
+                indicators: &indicators,
             };
             let columns = by_coordinate(coordinates, 2);
             let (fit, scores) = fit_scale(data, &columns, scale).unwrap();
@@ -246,21 +246,11 @@ mod tests {
             // The targets are centred by the share of all rows there, of the rest here: shift the share.
             let share = y.iter().sum::<usize>() as f32 / n as f32;
             let (mut machine, _) = fit(&rest_x, &rest_y);
-            let data = KernelData {
-                coordinates: &rest_x,
-                n_coordinates: 2,
-                y: &rest_y,
-                n_classes: 2,
-            };
             let target: Vec<f32> = rest_y.iter().map(|y| *y as f32 - share).collect();
             let mut matrix = vec![0.0; 39 * 39];
             let mut distances = vec![0.0; 39];
             for row in 0..39 {
-                distances_to(
-                    &data.coordinates[row * 2..][..2],
-                    &machine.coordinates,
-                    &mut distances,
-                );
+                distances_to(&rest_x[row * 2..][..2], &machine.coordinates, &mut distances);
                 likeness(&distances, scale.gamma, &mut matrix[row * 39..][..39]);
                 matrix[row * 40] += scale.ridge;
             }

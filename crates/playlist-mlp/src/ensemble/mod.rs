@@ -9,15 +9,20 @@ mod fit;
 mod kernel;
 mod member;
 mod model;
+mod multi_label;
 mod network;
 mod quantile;
 mod saved;
 mod simd;
+mod targets;
 #[cfg(test)]
 mod tests;
 mod training;
+mod tune;
 
 pub use config::{Engine, EnsembleConfig, EnsembleNetworkConfig, KernelConfig, KernelScale};
 pub use fit::EnsembleFitOptions;
 pub use model::{Ensemble, Spread};
+pub use multi_label::MultiLabelEnsemble;
 pub use network::EnsembleNetwork;
+pub use tune::{Trial, TuneConfig, TuneOptions, Tuned};

@@ -3,11 +3,11 @@
 use burn::tensor::{Tensor, TensorData};
 use playlist_core::{Classifier, FeatureMatrix, Probabilities};
 
-use super::calibration::{Calibration, log_softmax};
+use super::calibration::{Calibrations, log_softmax};
 use super::encoding::Encoder;
 use super::kernel::KernelMachine;
 use super::member::{NetworkShape, predict};
-use super::training::probabilities;
+use super::targets::Head;
 use super::{EnsembleConfig, EnsembleNetwork};
 use crate::{Backend, Result};
 
@@ -17,18 +17,26 @@ const LEAST: f32 = 1e-7;
 /// A fitted ensemble: networks, kernel machines, and what joins them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ensemble {
-    pub(crate) config: EnsembleConfig,
-    pub(crate) columns: Vec<String>,
-    pub(crate) class_names: Vec<String>,
-    pub(crate) encoder: Encoder,
-    pub(crate) shape: NetworkShape,
-    /// The parameters of every network.
-    pub(crate) members: Vec<Vec<f32>>,
-    pub(crate) machines: Vec<KernelMachine>,
-    /// The weight and the calibration of each scale of the machines.
-    pub(crate) scales: Vec<(f64, Calibration)>,
-    pub(crate) was_interrupted: bool,
+    pub(crate) fitted: Fitted,
     pub(crate) out_of_fold: Option<Probabilities>,
+}
+
+/// What an ensemble consists of, whether its columns are classes or labels.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Fitted {
+    pub config: EnsembleConfig,
+    pub columns: Vec<String>,
+    /// Those of the classes or labels.
+    pub names: Vec<String>,
+    pub head: Head,
+    pub encoder: Encoder,
+    pub shape: NetworkShape,
+    /// The parameters of every network.
+    pub members: Vec<Vec<f32>>,
+    pub machines: Vec<KernelMachine>,
+    /// The weight and the calibrations of each scale of the machines.
+    pub scales: Vec<(f64, Calibrations)>,
+    pub was_interrupted: bool,
 }
 
 /// How far the networks of an ensemble are apart on one track.
@@ -46,19 +54,19 @@ impl Ensemble {
     /// The settings that it was fitted with.
     #[must_use]
     pub const fn config(&self) -> &EnsembleConfig {
-        &self.config
+        &self.fitted.config
     }
 
     /// The number of networks.
     #[must_use]
     pub fn n_members(&self) -> usize {
-        self.members.len()
+        self.fitted.members.len()
     }
 
     /// Whether the training of the networks was stopped before its end.
     #[must_use]
     pub const fn was_interrupted(&self) -> bool {
-        self.was_interrupted
+        self.fitted.was_interrupted
     }
 
     /// The probabilities of the training rows by the parts of the ensemble that had not seen them: for choosing
@@ -74,9 +82,10 @@ impl Ensemble {
     /// As [`Classifier::predict_proba`].
     pub fn predict_members(&self, x: &FeatureMatrix) -> Result<Vec<Probabilities>> {
         self.check_input(x)?;
-        let n_classes = self.class_names.len();
-        let all = self.member_probabilities(x);
-        let each = all
+        let n_classes = self.fitted.names.len();
+        let each = self
+            .fitted
+            .member_probabilities(x)
             .into_iter()
             .map(|p| Ok(Probabilities::multi_class(n_classes, p)?));
         each.collect()
@@ -91,9 +100,9 @@ impl Ensemble {
     /// When `class` is out of range.
     pub fn spread(&self, x: &FeatureMatrix, class: usize) -> Result<Vec<Spread>> {
         assert!(
-            class < self.class_names.len(),
+            class < self.fitted.names.len(),
             "class {class} of {}",
-            self.class_names.len()
+            self.fitted.names.len()
         );
         let members = self.predict_members(x)?;
         let rows = (0..x.n_samples()).map(|row| {
@@ -115,8 +124,8 @@ impl Ensemble {
     /// Those of [`Backend::device`].
     pub fn network(&self, backend: Backend) -> Result<EnsembleNetwork> {
         Ok(EnsembleNetwork::new(
-            &self.shape,
-            &self.members,
+            &self.fitted.shape,
+            &self.fitted.members,
             &backend.device()?,
         ))
     }
@@ -129,8 +138,9 @@ impl Ensemble {
     pub fn network_rows(&self, x: &FeatureMatrix, backend: Backend) -> Result<Tensor<2>> {
         self.check_input(x)?;
         let rows: Vec<u32> = (0..x.n_samples() as u32).collect();
-        let values = self.encoder.network_input(x).dense(&self.shape.n_bins, &rows);
-        let data = TensorData::new(values, [x.n_samples(), self.shape.n_inputs()]);
+        let Fitted { encoder, shape, .. } = &self.fitted;
+        let values = encoder.network_input(x).dense(&shape.n_bins, &rows);
+        let data = TensorData::new(values, [x.n_samples(), shape.n_inputs()]);
         Ok(Tensor::from_data(data, &backend.device()?))
     }
 
@@ -140,7 +150,20 @@ impl Ensemble {
     /// As [`Classifier::predict_proba`].
     pub fn predict_member_logits(&self, x: &FeatureMatrix) -> Result<Vec<f32>> {
         self.check_input(x)?;
-        Ok(self.member_logits(x).concat())
+        Ok(self.fitted.member_logits(x).concat())
+    }
+}
+
+impl Fitted {
+    /// The probability of each class or label for each row of `x`, `[n_samples, n_columns]`.
+    pub(crate) fn predict(&self, x: &FeatureMatrix) -> Vec<f32> {
+        join(
+            self.head,
+            &self.network_probabilities(x),
+            &self.kernel_probabilities(x),
+            self.config.network_share,
+            self.names.len(),
+        )
     }
 
     fn member_logits(&self, x: &FeatureMatrix) -> Vec<Vec<f32>> {
@@ -153,29 +176,26 @@ impl Ensemble {
         each.collect()
     }
 
-    /// `[n_samples, n_classes]` of each network.
+    /// `[n_samples, n_columns]` of each network.
     fn member_probabilities(&self, x: &FeatureMatrix) -> Vec<Vec<f32>> {
         let each = self.member_logits(x).into_iter().map(|logits| {
             logits
                 .chunks_exact(self.shape.n_outputs)
-                .flat_map(probabilities)
+                .flat_map(|logits| self.head.probabilities(logits))
                 .collect()
         });
         each.collect()
     }
 
-    /// The mean of the networks' probabilities, `[n_samples, n_classes]`.
+    /// The mean of the networks' probabilities, `[n_samples, n_columns]`.
     fn network_probabilities(&self, x: &FeatureMatrix) -> Vec<f32> {
-        mean(
-            &self.member_probabilities(x),
-            x.n_samples() * self.class_names.len(),
-        )
+        mean(&self.member_probabilities(x), x.n_samples() * self.names.len())
     }
 
-    /// The weighted mean of the machines' calibrated probabilities, `[n_samples, n_classes]`.
+    /// The weighted mean of the machines' calibrated probabilities, `[n_samples, n_columns]`.
     fn kernel_probabilities(&self, x: &FeatureMatrix) -> Vec<f32> {
         let coordinates = self.encoder.coordinates(x);
-        let size = x.n_samples() * self.class_names.len();
+        let size = x.n_samples() * self.names.len();
         let mut sums: Vec<Vec<f32>> = vec![vec![0.0; size]; self.scales.len()];
         for machine in &self.machines {
             for (sum, scores) in sums.iter_mut().zip(machine.scores(&coordinates, x.n_samples())) {
@@ -184,7 +204,7 @@ impl Ensemble {
                 }
             }
         }
-        blend_scales(&self.scales, &sums, self.class_names.len())
+        blend_scales(self.head, &self.scales, &sums, self.names.len())
     }
 }
 
@@ -199,52 +219,70 @@ pub(crate) fn mean(all: &[Vec<f32>], size: usize) -> Vec<f32> {
     mean
 }
 
-/// Calibrates the scores of each scale, `[n_samples, n_classes]`, and takes their weighted mean.
-pub(crate) fn blend_scales(scales: &[(f64, Calibration)], scores: &[Vec<f32>], n_classes: usize) -> Vec<f32> {
+/// Calibrates the scores of each scale, `[n_samples, n_columns]`, and takes their weighted mean.
+pub(crate) fn blend_scales(
+    head: Head,
+    scales: &[(f64, Calibrations)],
+    scores: &[Vec<f32>],
+    n_columns: usize,
+) -> Vec<f32> {
     let size = scores.first().map_or(0, Vec::len);
     let mut blend = vec![0.0_f64; size];
-    for ((weight, calibration), scores) in scales.iter().zip(scores) {
+    for ((weight, calibrations), scores) in scales.iter().zip(scores) {
         for (blend, scores) in blend
-            .chunks_exact_mut(n_classes)
-            .zip(scores.chunks_exact(n_classes))
+            .chunks_exact_mut(n_columns)
+            .zip(scores.chunks_exact(n_columns))
         {
-            for (blend, log_p) in blend.iter_mut().zip(calibration.log_probabilities(scores)) {
-                *blend += weight * log_p.exp();
+            for (blend, p) in blend.iter_mut().zip(calibrations.probabilities(head, scores)) {
+                *blend += weight * p;
             }
         }
     }
     blend.into_iter().map(|p| p as f32).collect()
 }
 
-/// The weighted geometric mean of two opinions, `[n_samples, n_classes]` each, as probabilities.
-pub(crate) fn join(network: &[f32], kernel: &[f32], network_share: f32, n_classes: usize) -> Vec<f32> {
+/// The weighted geometric mean of two opinions, `[n_samples, n_columns]` each, as probabilities.
+pub(crate) fn join(
+    head: Head,
+    network: &[f32],
+    kernel: &[f32],
+    network_share: f32,
+    n_columns: usize,
+) -> Vec<f32> {
     let share = f64::from(network_share);
-    let log = |p: f32| f64::from(p.max(LEAST)).ln();
-    let rows = network
-        .chunks_exact(n_classes)
-        .zip(kernel.chunks_exact(n_classes));
-    let joined = rows.flat_map(|(network, kernel)| {
-        let both = network.iter().zip(kernel);
-        let logits = both.map(|(network, kernel)| share * log(*network) + (1.0 - share) * log(*kernel));
-        log_softmax(logits.collect())
-    });
-    joined.map(|log_p| log_p.exp() as f32).collect()
+    let mean = |network: f32, kernel: f32| {
+        let log = |p: f32| f64::from(p.max(LEAST)).ln();
+        share * log(network) + (1.0 - share) * log(kernel)
+    };
+    let both = network.iter().zip(kernel);
+    match head {
+        Head::Classes => {
+            let logits: Vec<f64> = both.map(|(network, kernel)| mean(*network, *kernel)).collect();
+            let rows = logits.chunks_exact(n_columns);
+            rows.flat_map(|row| log_softmax(row.to_vec()))
+                .map(|log_p| log_p.exp() as f32)
+                .collect()
+        }
+        Head::Labels => both
+            .map(|(network, kernel)| {
+                let logits = vec![mean(1.0 - network, 1.0 - kernel), mean(*network, *kernel)];
+                log_softmax(logits)[1].exp() as f32
+            })
+            .collect(),
+    }
 }
 
 impl Classifier for Ensemble {
     fn columns(&self) -> &[String] {
-        &self.columns
+        &self.fitted.columns
     }
 
     fn class_names(&self) -> &[String] {
-        &self.class_names
+        &self.fitted.names
     }
 
     fn predict_proba(&self, x: &FeatureMatrix) -> playlist_core::Result<Probabilities> {
         self.check_input(x)?;
-        let n_classes = self.class_names.len();
-        let (network, kernel) = (self.network_probabilities(x), self.kernel_probabilities(x));
-        let p = join(&network, &kernel, self.config.network_share, n_classes);
-        Probabilities::multi_class(n_classes, p)
+        Probabilities::multi_class(self.fitted.names.len(), self.fitted.predict(x))
     }
 }

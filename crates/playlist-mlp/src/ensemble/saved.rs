@@ -5,16 +5,21 @@ use std::path::Path;
 use playlist_core::Overwrite;
 use serde::{Deserialize, Serialize};
 
-use super::calibration::Calibration;
+use super::calibration::Calibrations;
 use super::encoding::Encoder;
 use super::kernel::{KernelMachine, ScaleFit};
 use super::member::NetworkShape;
-use super::{Ensemble, EnsembleConfig, KernelScale};
+use super::model::Fitted;
+use super::targets::Head;
+use super::{Ensemble, EnsembleConfig, KernelScale, MultiLabelEnsemble};
 use crate::model::find_array;
-use crate::{Backend, Error, MlpConfig, ModelFile, NamedArray, Result};
+use crate::{Backend, Error, ModelFile, NamedArray, Result};
 
 /// The kind of a file that holds one ensemble.
 const KIND: &str = "ensemble";
+
+/// The kind of a file that holds one ensemble of several labels a track.
+const MULTI_LABEL_KIND: &str = "multi-label-ensemble";
 
 /// Most networks, parts and classes that a file may speak of: sizes are multiplied before memory is asked for.
 const MAX_COUNT: usize = 1 << 20;
@@ -25,7 +30,9 @@ const MAX_COUNT: usize = 1 << 20;
 struct Content {
     config: EnsembleConfig,
     columns: Vec<String>,
+    /// Those of the labels where the head is of labels.
     class_names: Vec<String>,
+    head: Head,
     encoder: Encoder,
     n_members: usize,
     n_coordinates: usize,
@@ -46,7 +53,7 @@ struct MachineContent {
 #[serde(deny_unknown_fields)]
 struct ScaleContent {
     weight: f64,
-    calibration: Calibration,
+    calibrations: Calibrations,
 }
 
 impl Ensemble {
@@ -75,18 +82,66 @@ impl Ensemble {
     /// Never: the content is made of derived serialisations.
     #[must_use]
     pub fn to_parts(&self) -> (serde_json::Value, Vec<NamedArray>) {
+        self.fitted.to_parts()
+    }
+
+    /// Rebuilds an ensemble from [`Ensemble::to_parts`]; `path` is named in errors.
+    ///
+    /// # Errors
+    /// [`Error::DamagedModel`].
+    pub fn from_parts(
+        content: serde_json::Value,
+        arrays: &[NamedArray],
+        backend: Backend,
+        path: &Path,
+    ) -> Result<Self> {
+        Ok(Self {
+            fitted: Fitted::from_parts(content, Head::Classes, arrays, backend, path)?,
+            out_of_fold: None,
+        })
+    }
+}
+
+impl MultiLabelEnsemble {
+    /// Saves the ensemble as one file. Training tracks are in it as coordinates of the kernel machine.
+    ///
+    /// # Errors
+    /// [`FileExists`](playlist_core::Error::FileExists), [`Write`](playlist_core::Error::Write).
+    pub fn save(&self, path: impl AsRef<Path>, overwrite: Overwrite) -> Result<()> {
+        let (content, arrays) = self.fitted.to_parts();
+        ModelFile::new(MULTI_LABEL_KIND, &content, arrays).write(path.as_ref(), overwrite)
+    }
+
+    /// Loads what [`MultiLabelEnsemble::save`] wrote.
+    ///
+    /// # Errors
+    /// [`Error::Read`], [`Error::DamagedModel`], [`Error::UnsupportedVersion`], [`Error::OtherKind`].
+    pub fn load(path: impl AsRef<Path>, backend: Backend) -> Result<Self> {
+        let path = path.as_ref();
+        let file = ModelFile::read(path)?;
+        let content = file.content(MULTI_LABEL_KIND, path)?;
+        Ok(Self {
+            fitted: Fitted::from_parts(content, Head::Labels, file.arrays(), backend, path)?,
+            out_of_fold: None,
+        })
+    }
+}
+
+impl Fitted {
+    fn to_parts(&self) -> (serde_json::Value, Vec<NamedArray>) {
         let machines = self.machines.iter().map(|machine| MachineContent {
             n_samples: machine.n_samples,
             scales: machine.scales.iter().map(|fit| fit.scale).collect(),
         });
-        let scales = self.scales.iter().map(|(weight, calibration)| ScaleContent {
+        let scales = self.scales.iter().map(|(weight, calibrations)| ScaleContent {
             weight: *weight,
-            calibration: calibration.clone(),
+            calibrations: calibrations.clone(),
         });
         let content = Content {
             config: self.config.clone(),
             columns: self.columns.clone(),
-            class_names: self.class_names.clone(),
+            class_names: self.names.clone(),
+            head: self.head,
             encoder: self.encoder.clone(),
             n_members: self.members.len(),
             n_coordinates: self.machines.first().map_or(0, |machine| machine.n_coordinates),
@@ -100,18 +155,16 @@ impl Ensemble {
             values: self.members.concat(),
         }];
         for (part, machine) in self.machines.iter().enumerate() {
-            arrays.extend(machine.to_arrays(part, self.class_names.len()));
+            arrays.extend(machine.to_arrays(part, self.names.len()));
         }
         let content = serde_json::to_value(content).expect("derived Serialize to JSON does not fail");
         (content, arrays)
     }
 
-    /// Rebuilds an ensemble from [`Ensemble::to_parts`]; `path` is named in errors.
-    ///
-    /// # Errors
-    /// [`Error::DamagedModel`].
-    pub fn from_parts(
+    /// `path` is named in errors.
+    fn from_parts(
         content: serde_json::Value,
+        head: Head,
         arrays: &[NamedArray],
         backend: Backend,
         path: &Path,
@@ -122,6 +175,12 @@ impl Ensemble {
         };
         let content: Content =
             serde_json::from_value(content).map_err(|error| damaged(format!("its ensemble says {error}")))?;
+        if content.head != head {
+            return Err(damaged(format!(
+                "expected a head of {head:?}, found one of {:?}",
+                content.head
+            )));
+        }
         content.validate().map_err(damaged)?;
         content.assemble(arrays, backend).map_err(damaged)
     }
@@ -131,10 +190,14 @@ impl Content {
     fn validate(&self) -> Result<(), String> {
         self.config.validate().map_err(|error| error.to_string())?;
         let n_classes = self.class_names.len();
-        if self.columns.is_empty() || !(2..MAX_COUNT).contains(&n_classes) {
+        let least = match self.head {
+            Head::Classes => 2,
+            Head::Labels => 1,
+        };
+        if self.columns.is_empty() || !(least..MAX_COUNT).contains(&n_classes) {
             let n_columns = self.columns.len();
             return Err(format!(
-                "expected columns and two classes, found {n_columns} and {n_classes}"
+                "expected columns and {least} classes or more, found {n_columns} and {n_classes}"
             ));
         }
         let network = &self.config.network;
@@ -162,7 +225,7 @@ impl Content {
             return Err(format!("expected {n_scales} scales a machine, at least one"));
         }
         for scale in &self.scales {
-            scale.calibration.validate(n_classes)?;
+            scale.calibrations.validate(self.head, n_classes)?;
             if !(0.0..=1.0).contains(&scale.weight) {
                 return Err(format!("expected weights in [0, 1], found {}", scale.weight));
             }
@@ -170,7 +233,7 @@ impl Content {
         self.encoder.validate(self.columns.len())
     }
 
-    fn assemble(self, arrays: &[NamedArray], backend: Backend) -> Result<Ensemble, String> {
+    fn assemble(self, arrays: &[NamedArray], backend: Backend) -> Result<Fitted, String> {
         let mut config = self.config;
         config.backend = backend;
         let n_classes = self.class_names.len();
@@ -179,7 +242,7 @@ impl Content {
             n_codes: self.encoder.n_codes(),
             width: config.network.width,
             n_hidden: config.network.hidden_layers,
-            n_outputs: MlpConfig::n_outputs(n_classes),
+            n_outputs: self.head.n_outputs(n_classes),
         };
         if self.encoder.n_coordinates() != self.n_coordinates {
             let found = self.n_coordinates;
@@ -205,10 +268,11 @@ impl Content {
         if arrays.len() != n_arrays {
             return Err(format!("expected {n_arrays} arrays, found {}", arrays.len()));
         }
-        Ok(Ensemble {
+        Ok(Fitted {
             config,
             columns: self.columns,
-            class_names: self.class_names,
+            names: self.class_names,
+            head: self.head,
             encoder: self.encoder,
             shape,
             members,
@@ -216,10 +280,9 @@ impl Content {
             scales: self
                 .scales
                 .into_iter()
-                .map(|scale| (scale.weight, scale.calibration))
+                .map(|scale| (scale.weight, scale.calibrations))
                 .collect(),
             was_interrupted: self.was_interrupted,
-            out_of_fold: None,
         })
     }
 }

@@ -1,12 +1,14 @@
 //! What the whole ensemble keeps.
 
-use playlist_core::{Classifier, FeatureMatrix, Labels};
+use playlist_core::{Classifier, FeatureMatrix, Labels, MultiLabels};
 
-use super::{Engine, Ensemble, EnsembleConfig, EnsembleFitOptions, EnsembleNetworkConfig, Spread};
+use super::{
+    Engine, Ensemble, EnsembleConfig, EnsembleFitOptions, EnsembleNetworkConfig, MultiLabelEnsemble, Spread,
+};
 use crate::{Backend, EpochRecord, Error, ModelFile, Overwrite, StopSignal};
 
 /// Rows of four features; `label` sees the row's values and gives its class.
-fn table(n: usize, n_classes: usize, label: impl Fn(&[f32]) -> usize) -> (FeatureMatrix, Labels) {
+pub(super) fn table(n: usize, n_classes: usize, label: impl Fn(&[f32]) -> usize) -> (FeatureMatrix, Labels) {
     let mut state = 88_172_645_463_325_252_u64;
     let mut unit = || {
         state ^= state << 13;
@@ -25,7 +27,7 @@ fn table(n: usize, n_classes: usize, label: impl Fn(&[f32]) -> usize) -> (Featur
     )
 }
 
-fn quick() -> EnsembleConfig {
+pub(super) fn quick() -> EnsembleConfig {
     let network = EnsembleNetworkConfig {
         epochs: 4,
         width: 16,
@@ -143,10 +145,10 @@ fn the_number_of_threads_changes_no_bit() {
     let (x, y) = table(300, 3, |row| (row[0] * 3.0) as usize);
     let fit = |threads| quick().with_threads(Some(threads)).fit(&x, &y).unwrap();
     let (one, four) = (fit(1), fit(4));
-    assert_eq!(one.members, four.members);
+    assert_eq!(one.fitted.members, four.fitted.members);
     assert_eq!(one.predict_proba(&x).unwrap(), four.predict_proba(&x).unwrap());
     let other = quick().with_seed(1).fit(&x, &y).unwrap();
-    assert_ne!(one.members, other.members);
+    assert_ne!(one.fitted.members, other.fitted.members);
 }
 
 #[test]
@@ -155,7 +157,7 @@ fn many_rows_are_cut_into_parts() {
     config.kernel.max_rows = 100;
     let (x, y) = table(350, 2, |row| usize::from(row[0] + row[1] > 1.0));
     let model = config.fit(&x, &y).unwrap();
-    assert_eq!(model.machines.len(), 4);
+    assert_eq!(model.fitted.machines.len(), 4);
     assert!(accuracy(&model, &x, &y) > 0.9);
 }
 
@@ -307,4 +309,111 @@ fn content_that_does_not_fit_is_refused() {
             "{pointer}: {loaded:?}"
         );
     }
+}
+
+/// Three labels: one by danceability, one by energy, one that a tenth of the tracks has.
+fn labelled(n: usize) -> (FeatureMatrix, MultiLabels) {
+    let (x, _) = table(n, 2, |_| 0);
+    let has = |row: &[f32]| [row[0] > 0.5, row[1] > 0.4, row[0] * row[1] > 0.65];
+    let y = (0..n).flat_map(|row| has(x.row(row))).collect();
+    (x, MultiLabels::new(["a", "b", "c"], y).unwrap())
+}
+
+#[test]
+fn several_labels_a_track_are_learnt() {
+    let (x, y) = labelled(900);
+    let train: Vec<usize> = (0..600).collect();
+    let test: Vec<usize> = (600..900).collect();
+    let model = EnsembleConfig::default()
+        .fit_multi_label(&x.select_rows(&train), &y.select_rows(&train))
+        .unwrap();
+    let p = model.predict_proba(&x.select_rows(&test)).unwrap();
+    assert_eq!(p.label_names(), ["a", "b", "c"]);
+    for label in 0..3 {
+        let has: Vec<usize> = y.label(label)[600..]
+            .iter()
+            .map(|has| usize::from(*has))
+            .collect();
+        let found = auc(&p.label(label), &has);
+        assert!(found > 0.97, "{label}: {found}");
+        // The mean probability of a calibrated model is the share of tracks that have the label: within three standard
+        // errors of a share among 300.
+        let share = has.iter().sum::<usize>() as f32 / 300.0;
+        let mean = p.label(label).iter().sum::<f32>() / 300.0;
+        assert!((share - mean).abs() < 0.09, "{label}: {share} {mean}");
+        let out_of_fold = model.out_of_fold().unwrap().label(label);
+        let known: Vec<usize> = y.label(label)[..600]
+            .iter()
+            .map(|has| usize::from(*has))
+            .collect();
+        assert!(auc(&out_of_fold, &known) > 0.95);
+    }
+}
+
+#[test]
+fn labels_that_say_nothing_get_their_shares() {
+    let (x, _) = table(600, 2, |_| 0);
+    let y = (0..600).flat_map(|row| [row % 7 < 2, row % 3 == 0]).collect();
+    let y = MultiLabels::new(["a", "b"], y).unwrap();
+    let p = EnsembleConfig::default()
+        .fit_multi_label(&x, &y)
+        .unwrap()
+        .out_of_fold()
+        .unwrap()
+        .clone();
+    for (label, share) in [(0, 2.0 / 7.0), (1, 1.0 / 3.0)] {
+        let far = p.label(label).iter().filter(|p| (*p - share).abs() > 0.2).count();
+        // Out of fold, on noise: all but a few stay near the share.
+        assert!(far < 60, "{label}: {far} of 600");
+    }
+}
+
+#[test]
+fn labels_are_checked() {
+    let (x, _) = table(30, 2, |_| 0);
+    let all = MultiLabels::new(["a", "b"], vec![true; 60]).unwrap();
+    assert!(matches!(
+        quick().fit_multi_label(&x, &all),
+        Err(Error::Core(playlist_core::Error::OneSided { n_with: 30, .. }))
+    ));
+    let (_, y) = labelled(60);
+    let model = quick().fit_multi_label(&labelled(60).0, &y).unwrap();
+    let other = FeatureMatrix::new(["energy"], vec![0.5]).unwrap();
+    assert!(model.predict_proba(&other).is_err());
+}
+
+/// Tolerance as in `both_engines_learn_the_same`.
+#[test]
+fn both_engines_learn_labels_alike_and_files_give_them_back() {
+    let (x, y) = labelled(300);
+    let mut config = quick();
+    config.kernel.max_rows = 200;
+    let model = config.fit_multi_label(&x, &y).unwrap();
+    let values = |model: &MultiLabelEnsemble| -> Vec<f32> {
+        let p = model.predict_proba(&x).unwrap();
+        (0..300).flat_map(|row| p.row(row).to_vec()).collect()
+    };
+    let on_device = config
+        .clone()
+        .with_engine(Engine::Burn)
+        .with_backend(Backend::Flex);
+    let other = on_device.fit_multi_label(&x, &y).unwrap();
+    let difference = largest_difference(&values(&model), &values(&other));
+    assert!(difference < 2e-3, "{difference:e}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("labels.safetensors");
+    model.save(&path, Overwrite::Refuse).unwrap();
+    let loaded = MultiLabelEnsemble::load(&path, Backend::default()).unwrap();
+    assert_eq!(values(&loaded), values(&model));
+    assert!(matches!(
+        Ensemble::load(&path, Backend::default()),
+        Err(Error::OtherKind { .. })
+    ));
+    let single = config.with_threads(Some(1)).fit_multi_label(&x, &y).unwrap();
+    assert_eq!(
+        values(&single),
+        values(&model),
+        "the number of threads changes no bit"
+    );
 }

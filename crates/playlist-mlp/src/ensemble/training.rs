@@ -8,6 +8,7 @@ use super::EnsembleNetworkConfig;
 use super::encoding::NetworkInput;
 use super::member::{Dropout, NetworkShape, Segment, Workspace, backward, forward, predict, prepare};
 use super::simd::{AdamStep, LANES, MaskGenerator, adam};
+use super::targets::{Head, Targets};
 use crate::StopSignal;
 use crate::random::{Stream, member_generator};
 
@@ -24,8 +25,7 @@ const BIAS_RATE: f32 = 0.1;
 #[derive(Clone, Copy)]
 pub(crate) struct TrainingData<'a> {
     pub input: &'a NetworkInput,
-    pub y: &'a [usize],
-    pub n_classes: usize,
+    pub targets: Targets<'a>,
 }
 
 /// The rows of one network.
@@ -116,17 +116,16 @@ impl Schedule {
 
 /// Fold by fold, the rows of every network: `n_folds` for each of `cuttings` stratified cuttings.
 pub(crate) fn member_rows(
-    y: &[usize],
-    n_classes: usize,
+    targets: Targets<'_>,
     n_folds: usize,
     cuttings: usize,
     seed: u64,
 ) -> Vec<MemberRows> {
+    let strata = targets.strata();
     let folds: Vec<Vec<usize>> = (0..cuttings)
         .map(|cutting| {
             stratified_folds(
-                y,
-                n_classes,
+                &strata,
                 n_folds,
                 &mut member_generator(seed, Stream::Validation, cutting),
             )
@@ -135,19 +134,23 @@ pub(crate) fn member_rows(
     let mut members = Vec::new();
     for fold in 0..n_folds {
         for fold_of in &folds {
-            let (held_out, train) = (0..y.len() as u32).partition(|row| fold_of[*row as usize] == fold);
+            let (held_out, train) = (0..strata.len() as u32).partition(|row| fold_of[*row as usize] == fold);
             members.push(MemberRows { train, held_out });
         }
     }
     members
 }
 
-/// The fold of each row; every class is dealt out evenly.
-fn stratified_folds(y: &[usize], n_classes: usize, n_folds: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
-    let mut folds = vec![0; y.len()];
+/// The fold of each row; every stratum is dealt out evenly.
+fn stratified_folds(strata: &[usize], n_folds: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
+    let mut folds = vec![0; strata.len()];
     let mut next = 0;
-    for class in 0..n_classes {
-        let mut rows: Vec<usize> = (0..y.len()).filter(|row| y[*row] == class).collect();
+    let n_strata = strata.iter().max().map_or(0, |last| last + 1);
+    let mut members = vec![Vec::new(); n_strata];
+    for (row, stratum) in strata.iter().enumerate() {
+        members[*stratum].push(row);
+    }
+    for mut rows in members {
         rows.shuffle(rng);
         for row in rows {
             folds[row] = next % n_folds;
@@ -179,13 +182,18 @@ pub(crate) fn initial_parameters(
             *value = scale * normal(&mut rng);
         }
     }
-    let mut counts = vec![1.0_f32; data.n_classes];
-    for &row in rows {
-        counts[data.y[row as usize]] += 1.0;
+    let mut counts = vec![1.0_f32; data.targets.n_columns()];
+    for (column, count) in counts.iter_mut().enumerate() {
+        let with = rows.iter().filter(|row| data.targets.has(**row as usize, column));
+        *count += with.count() as f32;
     }
     let biases = segments[2 * shape.n_hidden + 1].of_mut(&mut p);
-    if shape.n_outputs == 1 {
-        biases[0] = (counts[1] / counts[0]).ln();
+    if data.targets.head().is_sigmoid(shape.n_outputs) {
+        let total = rows.len() as f32 + 2.0;
+        let first = counts.len() - shape.n_outputs;
+        for (bias, count) in biases.iter_mut().zip(&counts[first..]) {
+            *bias = (count / (total - count)).ln();
+        }
     } else {
         let mean = counts.iter().map(|count| count.ln()).sum::<f32>() / counts.len() as f32;
         for (bias, count) in biases.iter_mut().zip(&counts) {
@@ -230,83 +238,73 @@ impl MemberRandom {
     }
 }
 
-/// What the outputs of a row of `class` should be: its label, a share of it spread evenly over the classes.
-pub(crate) fn smooth_target(class: usize, smoothing: f32, target: &mut [f32]) {
-    if let [target] = target {
-        *target = if class == 1 {
-            1.0 - smoothing / 2.0
-        } else {
-            smoothing / 2.0
-        };
-    } else {
-        let even = smoothing / target.len() as f32;
-        target.fill(even);
-        target[class] += 1.0 - smoothing;
-    }
-}
-
-/// The mean loss of a batch and its gradient at the logits, with smoothed labels.
+/// The mean loss of a batch and its gradient at the logits, with smoothed labels. Of several labels the loss is the
+/// mean, so that it compares whatever their number.
 pub(crate) fn loss_gradient(
     logits: &[f32],
-    y: impl Iterator<Item = usize>,
+    rows: &[u32],
+    targets: Targets<'_>,
     smoothing: f32,
-    n_outputs: usize,
     gradient: &mut [f32],
 ) -> f64 {
-    let n = (logits.len() / n_outputs) as f32;
-    let rows = logits
+    let (head, n_outputs) = (targets.head(), targets.n_outputs());
+    let n = rows.len() as f32;
+    let each = logits
         .chunks_exact(n_outputs)
         .zip(gradient.chunks_exact_mut(n_outputs));
     let mut target = vec![0.0; n_outputs];
     let mut loss = 0.0;
-    for ((logits, gradient), class) in rows.zip(y) {
-        let p = probabilities(logits);
-        smooth_target(class, smoothing, &mut target);
+    for ((logits, gradient), row) in each.zip(rows) {
+        let p = head.probabilities(logits);
+        targets.smoothed(*row as usize, smoothing, &mut target);
         let log = |p: f32| f64::from(p.max(1e-30).ln());
-        let p = if let [target] = target[..] {
-            loss -= f64::from(target) * log(p[1]) + f64::from(1.0 - target) * log(p[0]);
-            &p[1..]
-        } else {
-            let each = target.iter().zip(&p);
-            loss -= each.map(|(target, p)| f64::from(*target) * log(*p)).sum::<f64>();
-            &p[..]
-        };
+        // One logit of two classes is that of the second.
+        let p = &p[p.len() - n_outputs..];
+        let is_sigmoid = head.is_sigmoid(n_outputs);
         for ((slope, p), target) in gradient.iter_mut().zip(p).zip(&target) {
             *slope = (p - target) / n;
+            loss -= f64::from(*target) * log(*p);
+            if is_sigmoid {
+                loss -= f64::from(1.0 - target) * log(1.0 - p);
+            }
         }
     }
-    loss / f64::from(n)
+    loss / f64::from(n) / n_losses(head, n_outputs)
 }
 
-/// The probability of each class of one row; one logit is that of the second of two classes.
-pub(crate) fn probabilities(logits: &[f32]) -> Vec<f32> {
-    if let [logit] = logits {
-        let p = 1.0 / (1.0 + (-f64::from(*logit)).exp());
-        return vec![(1.0 - p) as f32, p as f32];
+/// How many losses a row has: one a label.
+fn n_losses(head: Head, n_outputs: usize) -> f64 {
+    match head {
+        Head::Classes => 1.0,
+        Head::Labels => n_outputs as f64,
     }
-    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let powers: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
-    let sum: f32 = powers.iter().sum();
-    powers.iter().map(|power| power / sum).collect()
 }
 
-/// The mean log loss of `rows` at `logits`.
-pub(crate) fn log_loss(logits: &[f32], y: &[usize], rows: &[u32], n_outputs: usize) -> f64 {
+/// The mean log loss of `rows` at `logits`, `[rows.len(), n_outputs]`.
+pub(crate) fn log_loss(logits: &[f32], targets: Targets<'_>, rows: &[u32]) -> f64 {
+    let (head, n_outputs) = (targets.head(), targets.n_outputs());
     let each = logits.chunks_exact(n_outputs).zip(rows);
     let losses = each.map(|(logits, row)| {
-        let (class, largest) = (
-            y[*row as usize],
-            logits.iter().copied().fold(f32::NEG_INFINITY, f32::max),
-        );
-        if let [logit] = logits {
-            let against = f64::from(if class == 1 { -logit } else { *logit });
-            against.max(0.0) + (-against.abs()).exp().ln_1p()
-        } else {
-            let sum: f64 = logits.iter().map(|logit| f64::from(logit - largest).exp()).sum();
-            sum.ln() - f64::from(logits[class] - largest)
+        let row = *row as usize;
+        if head.is_sigmoid(n_outputs) {
+            // Of two classes the one logit is that of the second.
+            let first = targets.n_columns() - n_outputs;
+            let each = logits.iter().enumerate().map(|(output, logit)| {
+                let against = f64::from(if targets.has(row, first + output) {
+                    -logit
+                } else {
+                    *logit
+                });
+                against.max(0.0) + (-against.abs()).exp().ln_1p()
+            });
+            return each.sum();
         }
+        let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let sum: f64 = logits.iter().map(|logit| f64::from(logit - largest).exp()).sum();
+        let class = (0..n_outputs).find(|class| targets.has(row, *class));
+        sum.ln() - class.map_or(0.0, |class| f64::from(logits[class] - largest))
     });
-    losses.sum::<f64>() / rows.len() as f64
+    losses.sum::<f64>() / rows.len() as f64 / n_losses(head, n_outputs)
 }
 
 /// Trains network `member` and returns the parameters of its best epoch on the held-out rows. `told` hears of
@@ -328,7 +326,7 @@ pub(crate) fn train_member(
         let mut valid_loss = None;
         if plan.schedule.watches(epoch) && !rows.held_out.is_empty() {
             let logits = predict(shape, &state.p, data.input, &rows.held_out);
-            let loss = log_loss(&logits, data.y, &rows.held_out, shape.n_outputs);
+            let loss = log_loss(&logits, data.targets, &rows.held_out);
             if loss < best.0 {
                 best = (loss, state.p.clone());
             }
@@ -405,10 +403,9 @@ impl<'a> MemberState<'a> {
         };
         prepare(shape, &self.p, &mut self.work);
         forward(shape, &self.p, input, batch, &mut self.work, Some(dropout));
-        let classes = batch.iter().map(|row| self.data.y[*row as usize]);
         let n = batch.len() * n_outputs;
         let (logits, at_logits) = (&self.work.logits[..n], &mut self.at_logits[..n]);
-        let loss = loss_gradient(logits, classes, plan.label_smoothing, n_outputs, at_logits);
+        let loss = loss_gradient(logits, batch, self.data.targets, plan.label_smoothing, at_logits);
         backward(
             shape,
             &self.p,
