@@ -113,7 +113,10 @@ fn the_json_keeps_its_schema_and_its_numbers() {
         without_seconds(json(&["--seed", "3", "--epochs", "5"]))
     );
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    assert_eq!(keys(&report), ["dataset", "models", "seed", "split", "versions"]);
+    assert_eq!(
+        keys(&report),
+        ["dataset", "explanation", "models", "seed", "split", "versions"]
+    );
     let names: Vec<&str> = report["models"]
         .as_array()
         .unwrap()
@@ -430,6 +433,64 @@ fn a_playlist_alone_is_held_against_the_background() {
         "{notes}"
     );
     assert!(model(&report, "logistic")["metrics"]["roc_auc"].as_f64().unwrap() > 0.6);
+}
+
+#[test]
+fn a_model_is_explained_on_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = small_table(folder.path(), 240);
+    let saved = folder.path().join("model");
+    let (table, saved) = (table.to_str().unwrap(), saved.to_str().unwrap());
+    let asked = ["--table", table, "--explain", "--explain-tracks", "2"];
+    let report = json(&[&asked[..], &["--model", "logistic", "--save", saved]].concat());
+    let explanation = &report["explanation"];
+    let importance = explanation["importance"].as_array().unwrap();
+    assert_eq!(
+        (importance.len(), &importance[0]["feature"]),
+        (2, &"energy".into())
+    );
+    assert_eq!(importance[1]["unit"], "beats per minute");
+    // The class hangs on energy alone.
+    assert!(
+        importance[0]["interval"]["lower"].as_f64().unwrap() > importance[1]["importance"].as_f64().unwrap()
+    );
+    let points = explanation["partial_dependence"][0]["points"].as_array().unwrap();
+    let mean = |point: &Value| point["mean"].as_f64().unwrap();
+    assert!(mean(points.last().unwrap()) > mean(&points[0]), "louder is liked");
+    let tracks = explanation["tracks"].as_array().unwrap();
+    assert!(
+        tracks.len() >= 2 && tracks[0]["picked"] == "most certain",
+        "{tracks:?}"
+    );
+    for track in tracks {
+        let parts = track["contributions"].as_array().unwrap().iter();
+        let sum: f64 = parts.map(|part| part["contribution"].as_f64().unwrap()).sum();
+        let (base, all) = (
+            track["base"].as_f64().unwrap(),
+            track["prediction"].as_f64().unwrap(),
+        );
+        // Sums of a few doubles.
+        assert!((base + sum - all).abs() < 1e-9, "{track}");
+    }
+    assert_eq!(
+        json(&[&asked[..], &["--load", saved]].concat())["explanation"],
+        *explanation
+    );
+    let text = stdout(&run(&[&asked[..], &["--model", "logistic"]].concat()));
+    for expected in [
+        "why logistic answers as it does",
+        "fall of ROC AUC [95 %]",
+        "most certain: track",
+    ] {
+        assert!(text.contains(expected), "expected {expected:?} in\n{text}");
+    }
+    let schema = include_str!("../crates/playlist-report/SCHEMA.md");
+    for key in explanation.as_object().unwrap().keys() {
+        assert!(
+            schema.contains(&format!("`explanation.{key}`")),
+            "`explanation.{key}` is missing from SCHEMA.md"
+        );
+    }
 }
 
 /// The files that the table of bad input names.

@@ -17,8 +17,11 @@ use playlist_classifier::core::{AudioFeature, Overwrite};
 use playlist_classifier::dataset::{Balance, GroupBy};
 use playlist_classifier::metrics::ThresholdRule;
 use playlist_classifier::mlp::{Backend, StopSignal, TrainingConfig};
-use playlist_classifier::report::printable;
-use playlist_classifier::{ExperimentConfig, FitSettings, ModelName, Source, SplitMethod};
+use playlist_classifier::report::{ExplanationSection, printable};
+use playlist_classifier::{
+    Experiment, ExperimentConfig, ExplainConfig, FitSettings, ModelName, Outcome, SavedModel, Source,
+    SplitMethod,
+};
 
 /// Which tracks.
 #[derive(Args, Debug)]
@@ -138,6 +141,44 @@ impl SplitArgs {
                 group_by: self.group_by,
             },
         }
+    }
+}
+
+/// Why the model answers as it does.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Explanation")]
+pub struct ExplainArgs {
+    /// Explain the last of the models: what it goes by, how, and what that did to single tracks
+    #[arg(long)]
+    pub explain: bool,
+    /// Explain this many of the most certain and of the most mistaken answers
+    #[arg(long, value_name = "N", default_value_t = 3, requires = "explain",
+          value_parser = clap::value_parser!(u16).range(0..=100))]
+    pub explain_tracks: u16,
+}
+
+impl ExplainArgs {
+    /// Explains `model` on the test part of `outcome`, with a bar on a terminal.
+    pub fn explain(
+        &self,
+        experiment: &Experiment,
+        model: &SavedModel,
+        outcome: &Outcome,
+        (seed, stop): (u64, StopSignal),
+    ) -> Result<ExplanationSection, Box<dyn Error>> {
+        let config = ExplainConfig {
+            n_tracks: usize::from(self.explain_tracks),
+            seed,
+            stop,
+            ..ExplainConfig::default()
+        };
+        let bar = spinner();
+        let tell = |done: usize, total: usize| {
+            bar.set_message(format!("explaining: {} %", done * 100 / total.max(1)))
+        };
+        let explanation = experiment.explain(model, &outcome.split, &config, &tell)?;
+        bar.finish_and_clear();
+        Ok(explanation)
     }
 }
 

@@ -61,6 +61,9 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// A model could not be explained.
+    #[error(transparent)]
+    Explain(#[from] playlist_explain::Error),
     /// The logistic model failed.
     #[error(transparent)]
     Logistic(#[from] playlist_logistic::Error),

@@ -2,10 +2,12 @@
 
 mod collect;
 mod comparison;
+mod details;
 mod dropped;
 mod error;
 mod evaluate;
 mod experiment;
+mod explanation;
 mod fetch;
 mod model;
 mod predictions;
@@ -19,6 +21,7 @@ use std::collections::BTreeMap;
 pub use comparison::compare_models;
 pub use error::{Error, Result};
 pub use experiment::{Experiment, ExperimentConfig, Source, SplitMethod};
+pub use explanation::ExplainConfig;
 pub use fetch::{FeatureLookup, FileStatus, PlaylistFile, feature_chain, write_playlists};
 pub use model::{AnyClassifier, AnyPipeline, FitSettings, ModelName};
 pub use predictions::write_predictions;

@@ -273,6 +273,7 @@ impl Experiment {
             seed: self.config.seed,
             versions: versions(self.config.fit.backend),
             models,
+            explanation: None,
         }
     }
 

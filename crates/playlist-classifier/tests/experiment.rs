@@ -9,7 +9,7 @@ use playlist_classifier::metrics::ThresholdRule;
 use playlist_classifier::mlp::Backend;
 use playlist_classifier::report::{LARGER_TEST_CLASS, ModelSection};
 use playlist_classifier::{
-    Error, Experiment, ExperimentConfig, ModelName, Outcome, SavedModel, Source, SplitMethod,
+    Error, Experiment, ExperimentConfig, ExplainConfig, ModelName, Outcome, SavedModel, Source, SplitMethod,
 };
 
 /// The features of the tables here: enough to tell recordings apart.
@@ -419,4 +419,41 @@ fn classes_that_cleaning_took_are_not_called_lacking() {
         error.contains("found 9 of class `other` alone; add tracks"),
         "{error}"
     );
+}
+
+#[test]
+fn an_explanation_finds_what_decides_and_keeps_what_was_finished() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(
+        folder.path(),
+        "tracks.csv",
+        &table(&COLUMNS, &tracks(0..300), &[]),
+    );
+    let experiment = Experiment::read(&from(&path), config(&[ModelName::Logistic])).unwrap();
+    let outcome = experiment.run().unwrap();
+    let explain = |config: &ExplainConfig, tell: &(dyn Fn(usize, usize) + Sync)| {
+        experiment
+            .explain(&outcome.models[0], &outcome.split, config, tell)
+            .unwrap()
+    };
+    let full = explain(&ExplainConfig::default(), &|done, total| assert!(done <= total));
+    assert_eq!(full.importance[0].feature, "energy");
+    assert_eq!(full.partial_dependence.len(), 8);
+    assert!(full.notes.is_empty(), "{:?}", full.notes);
+    assert_eq!(
+        full,
+        explain(&ExplainConfig::default(), &|_, _| ()),
+        "the seed decides"
+    );
+    let config = ExplainConfig::default();
+    let stop = config.stop.clone();
+    // Importance asks for 100 test tracks once as they are and 5 times a feature; after that a stop.
+    let cut = explain(&config, &|done, _| {
+        if done > 4_100 {
+            stop.request();
+        }
+    });
+    assert_eq!(cut.importance, full.importance);
+    assert!(cut.partial_dependence.len() < 8 && cut.tracks.is_empty());
+    assert_eq!(cut.notes, ["stopped before all of it was explained"]);
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use playlist_metrics::Interval;
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
+use crate::{ExplanationSection, Result};
 
 /// Everything that one run found out.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -21,6 +21,8 @@ pub struct ExperimentReport {
     pub versions: BTreeMap<String, String>,
     /// One entry a model, in the order asked for.
     pub models: Vec<ModelSection>,
+    /// Why the last of the models answers as it does, where that was asked for.
+    pub explanation: Option<ExplanationSection>,
 }
 
 /// The data report.

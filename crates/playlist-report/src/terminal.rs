@@ -3,7 +3,9 @@
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 use playlist_metrics::Interval;
 
-use crate::{ClassCount, DatasetSection, ExperimentReport, ModelSection, SplitSection, printable};
+use crate::{
+    ClassCount, DatasetSection, ExperimentReport, ModelSection, SplitSection, explanation_text, printable,
+};
 
 /// One line below the header: a terminal is narrow.
 pub(crate) const STYLE: TableStyle =
@@ -188,7 +190,7 @@ fn with_interval(value: Option<f64>, interval: Option<Interval>) -> String {
     }
 }
 
-/// The whole report: data, table, one verdict a model, warnings.
+/// The whole report: data, table, one verdict a model, warnings, and the explanation where there is one.
 #[must_use]
 pub fn experiment_text(report: &ExperimentReport) -> String {
     let mut text = dataset_text(&report.dataset, &report.split);
@@ -231,6 +233,10 @@ pub fn experiment_text(report: &ExperimentReport) -> String {
             let (name, warning) = (printable(&model.name), printable(warning));
             text.push_str(&format!("  note on {name}: {warning}\n"));
         }
+    }
+    if let Some(explanation) = &report.explanation {
+        text.push('\n');
+        text.push_str(&explanation_text(explanation));
     }
     text
 }
@@ -308,6 +314,7 @@ mod tests {
             seed: 0,
             versions: BTreeMap::new(),
             models: vec![model("logistic-raw"), model("ensemble")],
+            explanation: None,
         }
     }
 
