@@ -41,7 +41,7 @@ struct Cli {
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
     /// Score a saved model on the tracks that it was not trained on, instead of fitting
-    #[arg(long, value_name = "FILE", conflicts_with = "save")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["save", "prior"])]
     load: Option<PathBuf>,
 }
 

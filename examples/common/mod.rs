@@ -13,7 +13,7 @@ use std::time::Duration;
 use clap::Args;
 use indicatif::ProgressBar;
 use playlist_classifier::core::message::with_causes;
-use playlist_classifier::core::{AudioFeature, Overwrite};
+use playlist_classifier::core::{AudioFeature, Overwrite, Prior};
 use playlist_classifier::dataset::{Balance, GroupBy};
 use playlist_classifier::metrics::ThresholdRule;
 use playlist_classifier::mlp::{Backend, StopSignal, TrainingConfig};
@@ -49,7 +49,7 @@ pub struct DataArgs {
     /// Features to leave out, separated by commas
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     pub drop: Vec<AudioFeature>,
-    /// Make the classes equally large: none, truncate (as the paper), downsample
+    /// Make the classes equally large by throwing tracks away: none, truncate (as the paper), downsample
     #[arg(long, value_name = "HOW", default_value = "none")]
     pub balance: Balance,
 }
@@ -65,6 +65,10 @@ pub struct SplitArgs {
     /// Column that says train, valid (not used) or test
     #[arg(long, value_name = "COLUMN")]
     pub split_column: Option<String>,
+    /// Divide the tracks into this many folds and test on each once, instead of one test part: every track is tested
+    #[arg(long, value_name = "K", conflicts_with_all = ["test_size", "split_column"],
+          value_parser = clap::value_parser!(u32).range(2..=10_000))]
+    pub folds: Option<u32>,
     /// What is kept in one part: track, artist
     #[arg(
         long,
@@ -76,7 +80,7 @@ pub struct SplitArgs {
     /// Decides split, initial weights, shuffling and dropout
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Repeat with this many splits and report means with intervals
+    /// Divide the tracks this many times (with --folds: into folds) and report means with intervals
     #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "split_column",
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub repeats: u32,
@@ -92,6 +96,10 @@ pub struct ModelArgs {
     /// Where a probability turns into a yes: a number, midpoint, best-f1, youden, prior
     #[arg(long, value_name = "RULE", default_value = "0.5", value_parser = threshold)]
     pub threshold: ThresholdRule,
+    /// Class shares that probabilities hold for, no track thrown away: training, balanced, or the share of the positive
+    /// class of two
+    #[arg(long, value_name = "SHARES", default_value_t)]
+    pub prior: Prior,
     #[command(flatten)]
     pub fit: FitArgs,
 }
@@ -134,11 +142,16 @@ impl FitArgs {
 impl SplitArgs {
     /// How parts are made.
     pub fn method(&self) -> SplitMethod {
-        match &self.split_column {
-            Some(column) => SplitMethod::Column(column.clone()),
-            None => SplitMethod::Stratified {
+        let group_by = self.group_by;
+        match (&self.split_column, self.folds) {
+            (Some(column), _) => SplitMethod::Column(column.clone()),
+            (None, Some(folds)) => SplitMethod::KFold {
+                n_folds: folds as usize,
+                group_by,
+            },
+            (None, None) => SplitMethod::Stratified {
                 test_fraction: self.test_size,
-                group_by: self.group_by,
+                group_by,
             },
         }
     }
@@ -267,6 +280,7 @@ pub fn experiment_config(
         repeats: split.repeats as usize,
         models: model.model.clone(),
         threshold: model.threshold,
+        prior: model.prior,
         positive_class: data.positive_class.clone(),
         fit: FitSettings {
             watch_test: output.out.is_some(),

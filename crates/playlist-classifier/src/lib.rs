@@ -13,6 +13,7 @@ mod model;
 mod predictions;
 mod run;
 mod saved;
+mod splits;
 mod telltale;
 mod unseen;
 
@@ -20,13 +21,14 @@ use std::collections::BTreeMap;
 
 pub use comparison::compare_models;
 pub use error::{Error, Result};
-pub use experiment::{Experiment, ExperimentConfig, Source, SplitMethod};
+pub use experiment::{Experiment, ExperimentConfig, Source};
 pub use explanation::ExplainConfig;
 pub use fetch::{FeatureLookup, FileStatus, PlaylistFile, feature_chain, write_playlists};
 pub use model::{AnyClassifier, AnyPipeline, FitSettings, ModelName};
 pub use predictions::write_predictions;
 pub use run::Outcome;
 pub use saved::{SavedModel, TrainingInfo};
+pub use splits::SplitMethod;
 
 pub use playlist_core as core;
 pub use playlist_dataset as dataset;

@@ -23,8 +23,8 @@ pub use details::{ExperimentDetails, FeatureValues, LossHistory, ModelPrediction
 pub use effect::Effect;
 pub use error::{Error, Result};
 pub use experiment::{
-    ClassCount, Comparison, DatasetSection, DroppedCount, ExperimentReport, MetricsSection, ModelSection,
-    SourceSection, SplitSection, TestsSection, to_json,
+    ClassCount, ClassShares, Comparison, DatasetSection, DroppedCount, ExperimentReport, MetricsSection,
+    ModelSection, PriorSection, SourceSection, SplitSection, TestsSection, to_json,
 };
 pub use explanation::{
     ContributionSection, DependencePoint, DependenceSection, ExplanationSamples, ExplanationSection,
