@@ -57,7 +57,7 @@ fn exact_calibration_floor(y_prob: &[f64], bins: CalibrationBins) -> f64 {
     sorted.sort_by(f64::total_cmp);
     let mut rest = sorted.as_slice();
     let mut gap = 0.0;
-    for bin in calibration_curve(&vec![false; y_prob.len()], y_prob, bins).unwrap() {
+    for bin in calibration_curve(&vec![false; y_prob.len()], y_prob, bins).expect("checked probabilities") {
         let (own, others) = rest.split_at(bin.count as usize);
         rest = others;
         let mut chance = vec![1.0];
