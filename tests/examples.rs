@@ -115,7 +115,15 @@ fn the_json_keeps_its_schema_and_its_numbers() {
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(
         keys(&report),
-        ["dataset", "explanation", "models", "prior", "seed", "split", "versions"]
+        [
+            "dataset",
+            "explanation",
+            "models",
+            "prior",
+            "seed",
+            "split",
+            "versions"
+        ]
     );
     let names: Vec<&str> = report["models"]
         .as_array()
