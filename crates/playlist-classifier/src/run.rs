@@ -2,12 +2,11 @@
 
 use std::time::Instant;
 
-use playlist_core::{Classifier, FeatureMatrix, Labels, PriorCorrection, Probabilities, Reweighted};
-use playlist_dataset::Split;
+use playlist_core::{Classifier, FeatureMatrix, Labels, Probabilities};
+use playlist_dataset::{GroupBy, Split, SplitConfig};
 use playlist_metrics::ThresholdRule;
 use playlist_report::{
-    ClassShares, ExperimentReport, LARGER_TEST_CLASS, MetricsSection, ModelSection, PriorSection,
-    SplitSection, TestsSection, verdict,
+    ExperimentReport, LARGER_TEST_CLASS, MetricsSection, ModelSection, SplitSection, TestsSection, verdict,
 };
 
 use crate::evaluate::{
@@ -17,8 +16,7 @@ use crate::evaluate::{
 use crate::experiment::class_counts;
 use crate::model::{AnyPipeline, fit};
 use crate::saved::{SavedModel, TrainingInfo};
-use crate::splits::Fitted;
-use crate::{Experiment, ModelName, Result, versions};
+use crate::{Experiment, ModelName, Result, SplitMethod, versions};
 
 /// What [`Experiment::run`] found out.
 #[derive(Debug)]
@@ -35,12 +33,12 @@ pub struct Outcome {
 
 /// One model fitted and scored on one split.
 pub(crate) struct Run {
-    model: Reweighted<AnyPipeline>,
+    pipeline: AnyPipeline,
     threshold: Option<f64>,
     pub(crate) scores: Scores,
     /// Whether the larger class of the training part is the larger one of the test part too.
     has_same_majority: bool,
-    pub(crate) p_test: Probabilities,
+    p_test: Probabilities,
     pub(crate) fit_seconds: f64,
     pub(crate) predict_seconds: f64,
 }
@@ -54,31 +52,63 @@ impl Experiment {
     /// # Errors
     /// Those of splitting, fitting and scoring.
     pub fn run(&self) -> Result<Outcome> {
-        let Fitted {
-            first,
-            sizes,
-            mut runs,
-        } = self.fit_all(self.splits())?;
+        let repeats = match self.config.split {
+            SplitMethod::Column(_) => 1,
+            SplitMethod::Stratified { .. } => self.config.repeats.max(1),
+        };
+        let first_split = self.split(self.config.seed)?;
+        let mut runs: Vec<Vec<Run>> = Vec::with_capacity(repeats);
+        for repeat in 0..repeats {
+            let seed = self.config.seed.wrapping_add(repeat as u64);
+            let split = if repeat == 0 {
+                first_split.clone()
+            } else {
+                self.split(seed)?
+            };
+            let run: Vec<Run> = self
+                .config
+                .models
+                .iter()
+                .map(|name| self.fit(*name, &split, seed))
+                .collect::<Result<_>>()?;
+            runs.push(run);
+            if self.config.fit.stop.is_requested() {
+                break;
+            }
+        }
         let models = (0..self.config.models.len())
-            .map(|index| self.model_section(index, &runs, &first, sizes))
+            .map(|index| self.model_section(index, &runs, &first_split))
             .collect::<Result<_>>()?;
-        let correction = runs[0].iter().find_map(|run| run.model.correction());
-        let report = self.report(&first, (runs.len(), self.n_splits()), correction, models);
-        let first_runs = runs.swap_remove(0);
-        let predictions = first_runs
+        let report = self.report(&first_split, (runs.len(), repeats), models);
+        let first = runs.swap_remove(0);
+        let predictions = first
             .iter()
-            .map(|run| Ok(run.model.predict_proba(&self.x)?))
+            .map(|run| Ok(run.pipeline.predict_proba(&self.x)?))
             .collect::<Result<_>>()?;
-        let models = first_runs
+        let models = first
             .into_iter()
             .zip(&self.config.models)
-            .map(|(run, name)| self.saved(*name, run, &first))
+            .map(|(run, name)| self.saved(*name, run, &first_split))
             .collect();
         Ok(Outcome {
             report,
             models,
-            split: first,
+            split: first_split,
             predictions,
+        })
+    }
+
+    pub(crate) fn split(&self, seed: u64) -> Result<Split> {
+        Ok(match &self.config.split {
+            SplitMethod::Column(column) => self.table.user_split(column)?,
+            SplitMethod::Stratified {
+                test_fraction,
+                group_by,
+            } => SplitConfig::default()
+                .with_test_fraction(*test_fraction)
+                .with_group_by(*group_by)
+                .with_seed(seed)
+                .split(&self.table)?,
         })
     }
 
@@ -94,31 +124,22 @@ impl Experiment {
         settings.training.seed = seed;
         let (train, test) = ((&train_x, &train_y), (&test_x, &test_y));
         let (pipeline, fit_seconds) = fit(name, &self.features, train, test, &settings)?;
-        let correction = match name {
-            // What the others are measured against stays as it is.
-            ModelName::Majority => None,
-            _ => self.config.prior.correction(&train_y)?,
-        };
-        let model = Reweighted::new(pipeline, correction)?;
         let threshold = match self.config.threshold {
             // It has no threshold to learn: it answers with the larger class.
             _ if name == ModelName::Majority => None,
             ThresholdRule::Fixed(threshold) => (self.labels.n_classes() == 2).then_some(threshold),
-            rule => {
-                let p = match model.classifier().classifier().out_of_fold() {
-                    Some(p) => model.correct(p.clone())?,
-                    None => model.predict_proba(&train_x)?,
-                };
-                learn_threshold(rule, &train_y, &p)?
-            }
+            rule => match pipeline.classifier().out_of_fold() {
+                Some(p) => learn_threshold(rule, &train_y, p)?,
+                None => learn_threshold(rule, &train_y, &pipeline.predict_proba(&train_x)?)?,
+            },
         };
         let start = Instant::now();
-        let p_test = model.predict_proba(&test_x)?;
+        let p_test = pipeline.predict_proba(&test_x)?;
         let predict_seconds = start.elapsed().as_secs_f64();
         let mut scores = score(&test_y, &p_test, threshold)?;
-        scores.metrics.test_loss = test_loss(model.classifier(), &test_x, &test_y, scores.metrics.log_loss)?;
+        scores.metrics.test_loss = test_loss(&pipeline, &test_x, &test_y, scores.metrics.log_loss)?;
         Ok(Run {
-            model,
+            pipeline,
             threshold,
             scores,
             has_same_majority: has_same_majority(&train_y, &test_y),
@@ -129,16 +150,14 @@ impl Experiment {
     }
 
     /// What one model came to over all splits.
-    fn model_section(
-        &self,
-        index: usize,
-        runs: &[Vec<Run>],
-        first: &Split,
-        sizes: PartSizes,
-    ) -> Result<ModelSection> {
+    fn model_section(&self, index: usize, runs: &[Vec<Run>], first: &Split) -> Result<ModelSection> {
         let name = self.config.models[index];
         let own: Vec<&Run> = runs.iter().map(|run| &run[index]).collect();
         let repeats: Vec<MetricsSection> = own.iter().map(|run| run.scores.metrics).collect();
+        let sizes = PartSizes {
+            n_train: first.train.len(),
+            n_test: first.test.len(),
+        };
         let mean =
             |seconds: fn(&Run) -> f64| own.iter().map(|run| seconds(run)).sum::<f64>() / own.len() as f64;
         let (metrics, intervals) = match own.as_slice() {
@@ -150,7 +169,7 @@ impl Experiment {
         };
         let tests = self.tests(index, runs, first, sizes)?;
         let mut warnings = warnings(&own);
-        let unusable = own[0].model.classifier().transformer().unusable_columns();
+        let unusable = own[0].pipeline.transformer().unusable_columns();
         if !unusable.is_empty() {
             warnings.push(format!(
                 "no training track has a value of {}: not used",
@@ -229,22 +248,21 @@ impl Experiment {
         &self,
         split: &Split,
         (repeats, repeats_asked): (usize, usize),
-        correction: Option<&PriorCorrection>,
         models: Vec<ModelSection>,
     ) -> ExperimentReport {
-        let method = &self.config.split;
-        let prior = prior_section(
-            &self.config.prior.to_string(),
-            correction,
-            self.labels.class_names(),
-        );
+        let (method, group_by, test_fraction) = match &self.config.split {
+            SplitMethod::Column(_) => ("column", GroupBy::Track, None),
+            SplitMethod::Stratified {
+                test_fraction,
+                group_by,
+            } => ("stratified", *group_by, Some(*test_fraction)),
+        };
         ExperimentReport {
             dataset: self.dataset.clone(),
             split: SplitSection {
-                method: method.name().to_owned(),
-                group_by: method.group_by().to_string(),
-                test_fraction: method.test_fraction(),
-                folds: method.n_folds(),
+                method: method.to_owned(),
+                group_by: group_by.to_string(),
+                test_fraction,
                 n_train: split.train.len(),
                 n_valid: split.valid.len(),
                 n_test: split.test.len(),
@@ -252,18 +270,16 @@ impl Experiment {
                 repeats,
                 repeats_asked,
             },
-            prior,
             seed: self.config.seed,
             versions: versions(self.config.fit.backend),
             models,
-            explanation: None,
         }
     }
 
     fn saved(&self, name: ModelName, run: Run, split: &Split) -> SavedModel {
         let (known_by, seen) = SavedModel::keys(&self.features, &self.table, &split.train);
         SavedModel::new(
-            run.model,
+            run.pipeline,
             name,
             run.threshold,
             TrainingInfo {
@@ -275,27 +291,6 @@ impl Experiment {
                 seen,
             },
         )
-    }
-}
-
-/// The class shares that probabilities hold for, as `setting` asked for them.
-fn prior_section(
-    setting: &str,
-    correction: Option<&PriorCorrection>,
-    class_names: &[String],
-) -> PriorSection {
-    let shares =
-        correction.map(|correction| correction.training_shares().iter().zip(correction.new_shares()));
-    let classes = class_names.iter().zip(shares.into_iter().flatten());
-    PriorSection {
-        setting: setting.to_owned(),
-        classes: classes
-            .map(|(name, (training, new))| ClassShares {
-                name: name.clone(),
-                training: *training,
-                new: *new,
-            })
-            .collect(),
     }
 }
 
@@ -337,7 +332,7 @@ fn majority_verdict(runs: &[Vec<Run>]) -> String {
 pub(crate) fn warnings(runs: &[&Run]) -> Vec<String> {
     let each: Vec<Vec<String>> = runs
         .iter()
-        .map(|run| run.model.classifier().classifier().warnings())
+        .map(|run| run.pipeline.classifier().warnings())
         .filter(|each| !each.is_empty())
         .collect();
     let first = each.first().cloned().unwrap_or_default();

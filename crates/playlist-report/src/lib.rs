@@ -1,17 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 mod comparison;
-mod details;
-mod effect;
 mod error;
 mod experiment;
-mod explanation;
-mod histogram;
 mod printable;
 mod ranking;
 mod ranking_text;
 mod sorting;
-mod spark;
 mod terminal;
 mod verdict;
 
@@ -19,16 +14,10 @@ pub use comparison::{
     ComparisonReport, OverallSection, PairedSection, SplitScores, TaskModelSection, TaskSection,
     comparison_markdown, comparison_text,
 };
-pub use details::{ExperimentDetails, FeatureValues, LossHistory, ModelPredictions, TestTracks};
-pub use effect::Effect;
 pub use error::{Error, Result};
 pub use experiment::{
-    ClassCount, ClassShares, Comparison, DatasetSection, DroppedCount, ExperimentReport, MetricsSection,
-    ModelSection, PriorSection, SourceSection, SplitSection, TestsSection, to_json,
-};
-pub use explanation::{
-    ContributionSection, DependencePoint, DependenceSection, ExplanationSamples, ExplanationSection,
-    ImportanceSection, TrackExplanation, explanation_text,
+    ClassCount, Comparison, DatasetSection, DroppedCount, ExperimentReport, MetricsSection, ModelSection,
+    SourceSection, SplitSection, TestsSection, to_json,
 };
 pub use printable::printable;
 pub use ranking::{
@@ -40,6 +29,5 @@ pub use sorting::{
     AlikePair, Mistaken, NoneSection, PlaylistCheck, PlaylistProbability, SortedTrack, SortingCheckSection,
     SortingMode, SortingReport,
 };
-pub use spark::{charts_text, spark};
 pub use terminal::{dataset_text, experiment_text, models_table};
 pub use verdict::{LARGER_TEST_CLASS, SIGNIFICANCE, verdict};
