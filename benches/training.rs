@@ -1,4 +1,4 @@
-//! Training: one epoch and a whole fit of the paper's network, and the logistic fit.
+//! Training: one epoch and a whole fit of the paper's network, the logistic fit, and whole fits of the ensemble.
 
 mod common;
 
@@ -6,7 +6,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use playlist_core::Transformer;
 use playlist_dataset::FeatureScalerConfig;
 use playlist_logistic::LogisticConfig;
-use playlist_mlp::{Backend, MlpClassifierConfig, TrainingConfig};
+use playlist_mlp::{Backend, Engine, EnsembleConfig, MlpClassifierConfig, TrainingConfig};
 
 /// The CPU backends. A GPU compiled in is benched as well, where there is one.
 fn backends() -> Vec<Backend> {
@@ -73,5 +73,30 @@ fn logistic(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, epoch, fit, logistic);
+/// Whole fits, encoding and calibration included, on columns as they are: the fused CPU engine at the sizes of real
+/// playlists, the same batched on Burn's flex backend at the smallest.
+fn ensemble(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("playlist-mlp/ensemble-fit");
+    group.sample_size(10);
+    for n_samples in [200, 1_000, 3_200] {
+        let x = common::tracks(n_samples, 1);
+        let y = common::labels(&x, 2);
+        group.throughput(Throughput::Elements(n_samples as u64));
+        let fused = EnsembleConfig::default();
+        group.bench_function(BenchmarkId::new("fused", n_samples), |b| {
+            b.iter(|| fused.fit(&x, &y).expect("labelled tracks"));
+        });
+        if n_samples == 200 {
+            let burn = EnsembleConfig::default()
+                .with_engine(Engine::Burn)
+                .with_backend(Backend::Flex);
+            group.bench_function(BenchmarkId::new("burn-flex", n_samples), |b| {
+                b.iter(|| burn.fit(&x, &y).expect("labelled tracks"));
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, epoch, fit, logistic, ensemble);
 criterion_main!(benches);

@@ -6,9 +6,9 @@
 //! cargo run --release --example compare_models -- --json tables/*.csv > results.json
 //! ```
 //!
-//! A table with columns `split`, `split_0`, `split_1` ... of `train` and `test` is divided as they say, any other at random. It prints
-//! ROC AUC by table, means over the tables, and paired tests; with `--json` every score of every split. Exit code 0 on success, 2 on
-//! wrong usage, 1 on everything else.
+//! A table with columns `split`, `split_0`, `split_1` ... of `train` and `test` is divided as they say, any other at random; with
+//! `--folds` all are divided anew. It prints ROC AUC by table, means over the tables, and paired tests; with `--json` every score of
+//! every split. Exit code 0 on success, 2 on wrong usage, 1 on everything else.
 
 mod common;
 

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use common::{DataArgs, ModelArgs, OutputArgs, SplitArgs};
+use common::{DataArgs, ExplainArgs, ModelArgs, OutputArgs, SplitArgs};
 use playlist_classifier::core::write_file;
 use playlist_classifier::report::{experiment_text, to_json};
 use playlist_classifier::{AnyClassifier, Experiment, Outcome, SavedModel, write_predictions};
@@ -34,12 +34,14 @@ struct Cli {
     #[command(flatten)]
     model: ModelArgs,
     #[command(flatten)]
+    explain: ExplainArgs,
+    #[command(flatten)]
     output: OutputArgs,
     /// Save the last of the models as one file
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
     /// Score a saved model on the tracks that it was not trained on, instead of fitting
-    #[arg(long, value_name = "FILE", conflicts_with = "save")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["save", "prior"])]
     load: Option<PathBuf>,
 }
 
@@ -51,13 +53,24 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
     check_outputs(cli)?;
     let stop = common::stop_on_ctrl_c()?;
-    let config = common::experiment_config(&cli.data, &cli.split, &cli.model, &cli.output, stop);
+    let config = common::experiment_config(&cli.data, &cli.split, &cli.model, &cli.output, stop.clone());
     let source = cli.data.source();
     let experiment = Experiment::read(&source, config)?;
-    let outcome = match &cli.load {
-        Some(path) => experiment.evaluate(&SavedModel::load(path, cli.model.fit.backend)?)?,
+    let loaded = match &cli.load {
+        Some(path) => Some(SavedModel::load(path, cli.model.fit.backend)?),
+        None => None,
+    };
+    let mut outcome = match &loaded {
+        Some(model) => experiment.evaluate(model)?,
         None => experiment.run()?,
     };
+    let model = loaded.as_ref().or(outcome.models.last());
+    if let Some(model) = model.filter(|_| cli.explain.explain) {
+        let explanation = cli
+            .explain
+            .explain(&experiment, model, &outcome, (cli.split.seed, stop))?;
+        outcome.report.explanation = Some(explanation);
+    }
     let text = if cli.output.json {
         to_json(&outcome.report)?
     } else {

@@ -113,7 +113,18 @@ fn the_json_keeps_its_schema_and_its_numbers() {
         without_seconds(json(&["--seed", "3", "--epochs", "5"]))
     );
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    assert_eq!(keys(&report), ["dataset", "models", "seed", "split", "versions"]);
+    assert_eq!(
+        keys(&report),
+        [
+            "dataset",
+            "explanation",
+            "models",
+            "prior",
+            "seed",
+            "split",
+            "versions"
+        ]
+    );
     let names: Vec<&str> = report["models"]
         .as_array()
         .unwrap()
@@ -162,6 +173,12 @@ fn the_json_keeps_its_schema_and_its_numbers() {
                 "`{key}` is missing from SCHEMA.md"
             );
         }
+    }
+    for key in keys(&report["split"]).iter().chain(&keys(&report["prior"])) {
+        assert!(
+            schema.contains(&format!("{key}`")),
+            "`{key}` is missing from SCHEMA.md"
+        );
     }
     for key in keys(&report["dataset"]) {
         assert!(
@@ -299,6 +316,91 @@ fn other_tables_splits_and_rules_work() {
 }
 
 #[test]
+fn folds_test_every_track_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = small_table(folder.path(), 120);
+    let fast = [
+        "--table",
+        table.to_str().unwrap(),
+        "--model",
+        "majority,logistic-raw,logistic",
+    ];
+    let report = json(&[&fast[..], &["--folds", "4"]].concat());
+    let split = &report["split"];
+    assert_eq!((&split["method"], &split["folds"]), (&"k-fold".into(), &4.into()));
+    assert_eq!((&split["n_train"], &split["n_test"]), (&90.into(), &30.into()));
+    assert_eq!(
+        (&split["repeats"], &split["repeats_asked"]),
+        (&4.into(), &4.into())
+    );
+    assert_eq!(split["test_fraction"], Value::Null);
+    let logistic = model(&report, "logistic");
+    assert_eq!(logistic["repeats"].as_array().unwrap().len(), 4);
+    assert_eq!(logistic["tests"]["baseline"]["test"], "corrected-resampled-t");
+    let repeated = json(
+        &[
+            &fast[..],
+            &["--folds", "4", "--repeats", "2", "--group-by", "artist"],
+        ]
+        .concat(),
+    );
+    assert_eq!(
+        model(&repeated, "logistic")["repeats"].as_array().unwrap().len(),
+        8
+    );
+    assert_eq!(
+        (
+            &repeated["split"]["group_by"],
+            &repeated["split"]["repeats_asked"]
+        ),
+        (&"artist".into(), &8.into())
+    );
+    let text = stdout(&run(&[&fast[..], &["--folds", "4", "--repeats", "2"]].concat()));
+    let expected =
+        "split    k-fold, by track: 90 train, 30 test (20 other, 10 liked); 4 folds, 2 times, means below";
+    assert!(text.contains(expected), "{text}");
+}
+
+#[test]
+fn another_prior_moves_probabilities_and_not_the_order_and_stays_with_the_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = small_table(folder.path(), 120);
+    let path = folder.path().join("balanced");
+    let path = path.to_str().unwrap();
+    let fast = ["--table", table.to_str().unwrap(), "--model", "logistic"];
+    let plain = json(&fast);
+    assert_eq!(
+        plain["prior"],
+        serde_json::json!({"setting": "training", "classes": []})
+    );
+    let balanced = json(&[&fast[..], &["--prior", "balanced", "--save", path]].concat());
+    assert_eq!(balanced["prior"]["setting"], "balanced");
+    let liked = &balanced["prior"]["classes"][1];
+    // A third of the 120 tracks is liked, also of the 80 to learn from: 27 of them, by largest remainder.
+    let training = liked["training"].as_f64().unwrap();
+    assert!((training - 1.0 / 3.0).abs() < 0.01, "{training}");
+    assert_eq!((&liked["name"], &liked["new"]), (&"liked".into(), &0.5.into()));
+    let of = |report: &Value, name: &str| model(report, "logistic")["metrics"][name].as_f64().unwrap();
+    assert_eq!(of(&balanced, "roc_auc"), of(&plain, "roc_auc"));
+    assert!(
+        of(&balanced, "recall") > of(&plain, "recall"),
+        "the smaller class is found more often"
+    );
+    let loaded = json(&["--table", table.to_str().unwrap(), "--load", path]);
+    assert_eq!(
+        model(&loaded, "logistic")["metrics"],
+        model(&balanced, "logistic")["metrics"]
+    );
+    assert_eq!(loaded["prior"]["setting"], "saved");
+    assert_eq!(loaded["prior"]["classes"], balanced["prior"]["classes"]);
+    let rare = json(&[&fast[..], &["--prior", "0.05"]].concat());
+    assert!(of(&rare, "recall") < of(&plain, "recall"));
+    let text = stdout(&run(&[&fast[..], &["--prior", "0.05"]].concat()));
+    let expected = "prior    0.05: probabilities hold for 0.950 other, 0.050 liked; learnt on 0.6";
+    assert!(text.contains(expected), "{text}");
+}
+
+#[test]
 fn several_playlists_at_once() {
     let table = concat!(env!("CARGO_MANIFEST_DIR"), "/datasets/playlists.csv");
     let report = json(&[
@@ -432,6 +534,64 @@ fn a_playlist_alone_is_held_against_the_background() {
     assert!(model(&report, "logistic")["metrics"]["roc_auc"].as_f64().unwrap() > 0.6);
 }
 
+#[test]
+fn a_model_is_explained_on_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = small_table(folder.path(), 240);
+    let saved = folder.path().join("model");
+    let (table, saved) = (table.to_str().unwrap(), saved.to_str().unwrap());
+    let asked = ["--table", table, "--explain", "--explain-tracks", "2"];
+    let report = json(&[&asked[..], &["--model", "logistic", "--save", saved]].concat());
+    let explanation = &report["explanation"];
+    let importance = explanation["importance"].as_array().unwrap();
+    assert_eq!(
+        (importance.len(), &importance[0]["feature"]),
+        (2, &"energy".into())
+    );
+    assert_eq!(importance[1]["unit"], "beats per minute");
+    // The class hangs on energy alone.
+    assert!(
+        importance[0]["interval"]["lower"].as_f64().unwrap() > importance[1]["importance"].as_f64().unwrap()
+    );
+    let points = explanation["partial_dependence"][0]["points"].as_array().unwrap();
+    let mean = |point: &Value| point["mean"].as_f64().unwrap();
+    assert!(mean(points.last().unwrap()) > mean(&points[0]), "louder is liked");
+    let tracks = explanation["tracks"].as_array().unwrap();
+    assert!(
+        tracks.len() >= 2 && tracks[0]["picked"] == "most certain",
+        "{tracks:?}"
+    );
+    for track in tracks {
+        let parts = track["contributions"].as_array().unwrap().iter();
+        let sum: f64 = parts.map(|part| part["contribution"].as_f64().unwrap()).sum();
+        let (base, all) = (
+            track["base"].as_f64().unwrap(),
+            track["prediction"].as_f64().unwrap(),
+        );
+        // Sums of a few doubles.
+        assert!((base + sum - all).abs() < 1e-9, "{track}");
+    }
+    assert_eq!(
+        json(&[&asked[..], &["--load", saved]].concat())["explanation"],
+        *explanation
+    );
+    let text = stdout(&run(&[&asked[..], &["--model", "logistic"]].concat()));
+    for expected in [
+        "why logistic answers as it does",
+        "fall of ROC AUC [95 %]",
+        "most certain: track",
+    ] {
+        assert!(text.contains(expected), "expected {expected:?} in\n{text}");
+    }
+    let schema = include_str!("../crates/playlist-report/SCHEMA.md");
+    for key in explanation.as_object().unwrap().keys() {
+        assert!(
+            schema.contains(&format!("`explanation.{key}`")),
+            "`explanation.{key}` is missing from SCHEMA.md"
+        );
+    }
+}
+
 /// The files that the table of bad input names.
 fn bad_files(folder: &Path) {
     let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
@@ -440,6 +600,10 @@ fn bad_files(folder: &Path) {
         "three.csv",
         "id,label,energy,tempo\n1,liked,0.5,90\n2,other,0.6,80\n3,else,0.1,70\n",
     );
+    let rows: String = (0..12)
+        .map(|i| format!("{i},{},0.{i},{}\n", ["liked", "other", "else"][i % 3], 80 + i))
+        .collect();
+    write("classes.csv", &format!("id,label,energy,tempo\n{rows}"));
     write("names.csv", "title,artist\nOne,Someone\nTwo,Someone\n");
     std::fs::create_dir(folder.join("folder")).unwrap();
     std::fs::create_dir(folder.join("locked")).unwrap();
@@ -497,7 +661,7 @@ fn bad_input_is_answered_as_the_readme_says() {
         .lines()
         .filter(|line| line.starts_with("| ") && line.contains("| `--"))
         .collect();
-    assert_eq!(rows.len(), 29);
+    assert_eq!(rows.len(), 35);
     for row in rows {
         let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
         let [what, arguments, code, message] = cells[..] else {

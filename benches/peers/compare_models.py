@@ -5,7 +5,7 @@
     cargo run --release --example compare_models -- --peers peers.json table.csv ...
 
 Each table is a CSV with `label` (the first class by name is positive, as in `compare_models`), the paper's twelve features and
-columns `split_0`, `split_1` ... of `train` and `test`. Rows with repeated ids or audio must be gone already: `compare_models`
+columns `split_0`, `split_1` ... of `train`, `test` and `valid`, which is not used. Rows with repeated ids or audio must be gone already: `compare_models`
 drops them, and refuses to merge results on other rows. The JSON is that of `compare_models --json`. Values that mean "not
 detected" (key -1, tempo 0, time signature 0) and empty cells are missing: CatBoost takes them as they are, the others get the
 median of the training part. Every model has its defaults but for what its name says.
@@ -54,6 +54,19 @@ def calibration_error(y, p, n_bins=15):
     return float(gap[rows > 0].sum() / len(p))
 
 
+def calibration_floor(p, seed, n_draws=1000):
+    """The calibration error to expect of a perfectly calibrated model: labels drawn from `p` [n_samples], as
+    playlist-metrics has it, with draws of its own."""
+    rng = np.random.default_rng(seed)
+    p = np.sort(p)
+    values, inverse, counts = np.unique(p, return_inverse=True, return_counts=True)
+    below = np.cumsum(counts) - counts
+    starts = np.flatnonzero(np.diff((15 * (2 * below + counts) // (2 * len(p)))[inverse], prepend=-1))
+    errors = [np.abs(np.add.reduceat((rng.random(len(p)) < p) - p, starts)).sum() / len(p) for _ in range(n_draws)]
+    lower, upper = np.quantile(errors, [0.025, 0.975])
+    return {"mean": float(np.mean(errors)), "lower": float(lower), "upper": float(upper), "n_draws": n_draws}
+
+
 def scores(y, p, threshold=0.5):
     """As in `playlist_classifier`; `y` counts classes, `p` is [n_samples, n_classes]."""
     n_classes = p.shape[1]
@@ -92,14 +105,18 @@ def run(path, make, args):
     splits = [column for column in table if column.startswith("split_")]
     results = {name: [] for name in make}
     for column in splits:
-        train = (table[column] == "train").to_numpy()
+        # What a column calls `valid` is not used.
+        train, test = ((table[column] == part).to_numpy() for part in ("train", "test"))
         for name, new in make.items():
             model, start = new(), time.perf_counter()
             model.fit(x[train], y[train])
             fitted = time.perf_counter()
-            p = model.predict_proba(x[~train])
-            results[name].append({"metrics": scores(y[~train], p), "fit_seconds": fitted - start,
-                                  "predict_seconds": time.perf_counter() - fitted})
+            p = model.predict_proba(x[test])
+            predicted = time.perf_counter()
+            confidence = p[:, 1] if len(names) == 2 else p.max(axis=1)
+            results[name].append({"metrics": scores(y[test], p),
+                                  "calibration_floor": calibration_floor(confidence, args.seed),
+                                  "fit_seconds": fitted - start, "predict_seconds": predicted - fitted})
         print(f"{path.stem} {column}", file=sys.stderr)
     return {"name": path.stem, "n": len(table), "n_classes": len(names),
             "models": [{"name": name, "splits": splits} for name, splits in results.items()]}

@@ -8,20 +8,19 @@ use std::error::Error;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use indicatif::ProgressBar;
 use playlist_classifier::core::message::with_causes;
-use playlist_classifier::core::{AudioFeature, Overwrite};
+use playlist_classifier::core::{AudioFeature, Overwrite, Prior};
 use playlist_classifier::dataset::{Balance, GroupBy};
 use playlist_classifier::metrics::ThresholdRule;
 use playlist_classifier::mlp::{Backend, StopSignal, TrainingConfig};
-use playlist_classifier::report::printable;
-use playlist_classifier::spotify::StopFlag;
+use playlist_classifier::report::{ExplanationSection, printable};
 use playlist_classifier::{
-    ExperimentConfig, FeatureLookup, FitSettings, Lookup, ModelName, Source, SplitMethod,
+    Experiment, ExperimentConfig, ExplainConfig, FitSettings, ModelName, Outcome, SavedModel, Source,
+    SplitMethod,
 };
 
 /// Which tracks.
@@ -50,7 +49,7 @@ pub struct DataArgs {
     /// Features to leave out, separated by commas
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     pub drop: Vec<AudioFeature>,
-    /// Make the classes equally large: none, truncate (as the paper), downsample
+    /// Make the classes equally large by throwing tracks away: none, truncate (as the paper), downsample
     #[arg(long, value_name = "HOW", default_value = "none")]
     pub balance: Balance,
 }
@@ -66,6 +65,10 @@ pub struct SplitArgs {
     /// Column that says train, valid (not used) or test
     #[arg(long, value_name = "COLUMN")]
     pub split_column: Option<String>,
+    /// Divide the tracks into this many folds and test on each once, instead of one test part: every track is tested
+    #[arg(long, value_name = "K", conflicts_with_all = ["test_size", "split_column"],
+          value_parser = clap::value_parser!(u32).range(2..=10_000))]
+    pub folds: Option<u32>,
     /// What is kept in one part: track, artist
     #[arg(
         long,
@@ -77,7 +80,7 @@ pub struct SplitArgs {
     /// Decides split, initial weights, shuffling and dropout
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Repeat with this many splits and report means with intervals
+    /// Divide the tracks this many times (with --folds: into folds) and report means with intervals
     #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "split_column",
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub repeats: u32,
@@ -93,6 +96,10 @@ pub struct ModelArgs {
     /// Where a probability turns into a yes: a number, midpoint, best-f1, youden, prior
     #[arg(long, value_name = "RULE", default_value = "0.5", value_parser = threshold)]
     pub threshold: ThresholdRule,
+    /// Class shares that probabilities hold for, no track thrown away: training, balanced, or the share of the positive
+    /// class of two
+    #[arg(long, value_name = "SHARES", default_value_t)]
+    pub prior: Prior,
     #[command(flatten)]
     pub fit: FitArgs,
 }
@@ -135,43 +142,57 @@ impl FitArgs {
 impl SplitArgs {
     /// How parts are made.
     pub fn method(&self) -> SplitMethod {
-        match &self.split_column {
-            Some(column) => SplitMethod::Column(column.clone()),
-            None => SplitMethod::Stratified {
+        let group_by = self.group_by;
+        match (&self.split_column, self.folds) {
+            (Some(column), _) => SplitMethod::Column(column.clone()),
+            (None, Some(folds)) => SplitMethod::KFold {
+                n_folds: folds as usize,
+                group_by,
+            },
+            (None, None) => SplitMethod::Stratified {
                 test_fraction: self.test_size,
-                group_by: self.group_by,
+                group_by,
             },
         }
     }
 }
 
-/// Where features come from that files do not bring along.
+/// Why the model answers as it does.
 #[derive(Args, Debug)]
-pub struct LookupArgs {
-    /// Look features up that files lack: catalogue=FILE, reccobeats (sends ids away); separated by commas
-    #[arg(long, value_name = "SOURCE,...", value_delimiter = ',', value_parser = lookup)]
-    pub features: Vec<FeatureLookup>,
+#[command(next_help_heading = "Explanation")]
+pub struct ExplainArgs {
+    /// Explain the last of the models: what it goes by, how, and what that did to single tracks
+    #[arg(long)]
+    pub explain: bool,
+    /// Explain this many of the most certain and of the most mistaken answers
+    #[arg(long, value_name = "N", default_value_t = 3, requires = "explain",
+          value_parser = clap::value_parser!(u16).range(0..=100))]
+    pub explain_tracks: u16,
 }
 
-impl LookupArgs {
-    /// The lookup, stopping when `stop` asks for it; says first where ids go.
-    pub fn lookup(&self, stop: &StopFlag) -> Lookup {
-        for lookup in &self.features {
-            if let Some(host) = lookup.sends_ids_to() {
-                eprintln!("{lookup}: ids of tracks without features go to {host}");
-            }
-        }
-        Lookup {
-            sources: self.features.clone(),
-            stop: stop.clone(),
-            tell: Arc::new(|text| eprintln!("{}", printable(text))),
-        }
+impl ExplainArgs {
+    /// Explains `model` on the test part of `outcome`, with a bar on a terminal.
+    pub fn explain(
+        &self,
+        experiment: &Experiment,
+        model: &SavedModel,
+        outcome: &Outcome,
+        (seed, stop): (u64, StopSignal),
+    ) -> Result<ExplanationSection, Box<dyn Error>> {
+        let config = ExplainConfig {
+            n_tracks: usize::from(self.explain_tracks),
+            seed,
+            stop,
+            ..ExplainConfig::default()
+        };
+        let bar = spinner();
+        let tell = |done: usize, total: usize| {
+            bar.set_message(format!("explaining: {} %", done * 100 / total.max(1)))
+        };
+        let explanation = experiment.explain(model, &outcome.split, &config, &tell)?;
+        bar.finish_and_clear();
+        Ok(explanation)
     }
-}
-
-/// Says on standard error what is done next.
-pub fn say_step(step: &str) {
-    eprintln!("{}", printable(step));
 }
 
 /// What is written.
@@ -195,16 +216,11 @@ pub struct OutputArgs {
 impl OutputArgs {
     /// Whether files that exist may be replaced.
     pub fn overwriting(&self) -> Overwrite {
-        overwriting(self.overwrite)
-    }
-}
-
-/// What `--overwrite` means.
-pub fn overwriting(is_asked_for: bool) -> Overwrite {
-    if is_asked_for {
-        Overwrite::Allow
-    } else {
-        Overwrite::Refuse
+        if self.overwrite {
+            Overwrite::Allow
+        } else {
+            Overwrite::Refuse
+        }
     }
 }
 
@@ -233,7 +249,7 @@ impl DataArgs {
 }
 
 /// A shipped table: below the current folder, or where the example was built.
-pub fn shipped(name: &str) -> PathBuf {
+fn shipped(name: &str) -> PathBuf {
     let path = Path::new("datasets").join(name);
     if path.exists() {
         path
@@ -264,6 +280,7 @@ pub fn experiment_config(
         repeats: split.repeats as usize,
         models: model.model.clone(),
         threshold: model.threshold,
+        prior: model.prior,
         positive_class: data.positive_class.clone(),
         fit: FitSettings {
             watch_test: output.out.is_some(),
@@ -272,8 +289,7 @@ pub fn experiment_config(
     }
 }
 
-/// A share, neither nothing nor all.
-pub fn share(text: &str) -> Result<f64, String> {
+fn share(text: &str) -> Result<f64, String> {
     let value: f64 = text
         .parse()
         .map_err(|_| "expected a number between 0 and 1".to_owned())?;
@@ -281,23 +297,6 @@ pub fn share(text: &str) -> Result<f64, String> {
         Ok(value)
     } else {
         Err("expected a number between 0 and 1".to_owned())
-    }
-}
-
-/// A probability.
-pub fn probability(text: &str) -> Result<f64, String> {
-    let value = text.parse().ok().filter(|value| (0.0..=1.0).contains(value));
-    value.ok_or_else(|| "expected a probability from 0 to 1".to_owned())
-}
-
-/// A source of features that needs no sign-in.
-fn lookup(text: &str) -> Result<FeatureLookup, String> {
-    match text.parse() {
-        Ok(FeatureLookup::Spotify) => {
-            Err("needs a sign-in: fetch the tracks with the example fetch_playlists first".to_owned())
-        }
-        Ok(lookup) => Ok(lookup),
-        Err(error) => Err(error.to_string()),
     }
 }
 
@@ -310,8 +309,7 @@ fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
-/// A number of something.
-pub fn at_least_one(text: &str) -> Result<usize, String> {
+fn at_least_one(text: &str) -> Result<usize, String> {
     let value = text.parse().ok().filter(|value: &usize| *value > 0);
     value.ok_or_else(|| "expected a whole number from 1 on".to_owned())
 }
@@ -396,17 +394,6 @@ pub fn stop_on_ctrl_c() -> Result<StopSignal, Box<dyn Error>> {
     let asked = stop.clone();
     on_ctrl_c(move || asked.request())?;
     Ok(stop)
-}
-
-/// As [`stop_on_ctrl_c`], for lookups as well.
-pub fn stop_all_on_ctrl_c() -> Result<(StopSignal, StopFlag), Box<dyn Error>> {
-    let (signal, flag) = (StopSignal::default(), StopFlag::default());
-    let asked = (signal.clone(), flag.clone());
-    on_ctrl_c(move || {
-        asked.0.request();
-        asked.1.stop();
-    })?;
-    Ok((signal, flag))
 }
 
 /// Calls `stop` on the first Ctrl-C; a second one ends the program at once.

@@ -3,21 +3,25 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use playlist_dataset::Split;
+use playlist_metrics::{CalibrationBins, calibration_floor, top_class_calibration_floor};
 use playlist_report::{ComparisonReport, MetricsSection, SplitScores, TaskModelSection, TaskSection};
 
-use crate::evaluate::{PartSizes, interval_over_repeats};
+use crate::evaluate::interval_over_repeats;
 use crate::run::Run;
+use crate::splits::Fitted;
 use crate::{Experiment, ExperimentConfig, Result, Source, SplitMethod, versions};
 
 /// The scores whose mean over the splits gets an interval.
 const WITH_INTERVAL: [&str; 4] = ["roc_auc", "log_loss", "calibration_error", "accuracy"];
 
+/// How often labels are drawn to know the calibration error of a perfectly calibrated model.
+const FLOOR_DRAWS: usize = 1_000;
+
 /// Fits and scores every model of `config` on every table, `tell` being called with each table's name before it is
 /// begun.
 ///
-/// A table with columns `split`, `split_0`, `split_1` ... is divided as they say; any other as `config.split` and
-/// `config.repeats` say. A stop that is asked for ends the run after the split in progress; what was measured is
+/// A table with columns `split`, `split_0`, `split_1` ... is divided as they say; any other, and every table where
+/// `config.split` asks for folds, as `config.split` and `config.repeats` say. A stop that is asked for ends the run after the split in progress; what was measured is
 /// returned.
 ///
 /// # Errors
@@ -50,38 +54,14 @@ pub fn compare_models(
 }
 
 impl Experiment {
-    /// The splits that the table itself holds, else those of the settings, each with its seed.
-    fn all_splits(&self) -> Result<Vec<(Split, u64)>> {
-        let columns = self.table.split_columns();
-        if !columns.is_empty() && matches!(self.config.split, SplitMethod::Stratified { .. }) {
-            let split = |column| Ok((self.table.user_split(column)?, self.config.seed));
-            return columns.into_iter().map(split).collect();
-        }
-        let repeats = match self.config.split {
-            SplitMethod::Column(_) => 1,
-            SplitMethod::Stratified { .. } => self.config.repeats.max(1) as u64,
-        };
-        let seeds = (0..repeats).map(|repeat| self.config.seed.wrapping_add(repeat));
-        seeds.map(|seed| Ok((self.split(seed)?, seed))).collect()
-    }
-
     fn task(&self, name: &str) -> Result<TaskSection> {
-        let splits = self.all_splits()?;
-        let mut runs: Vec<Vec<Run>> = Vec::new();
-        for (split, seed) in &splits {
-            let fitted = self
-                .config
-                .models
-                .iter()
-                .map(|model| self.fit(*model, split, *seed));
-            runs.push(fitted.collect::<Result<_>>()?);
-            if self.config.fit.stop.is_requested() {
-                break;
-            }
-        }
-        let sizes = PartSizes {
-            n_train: splits[0].0.train.len(),
-            n_test: splits[0].0.test.len(),
+        let columns = self.table.split_columns();
+        let is_divided = !columns.is_empty() && matches!(self.config.split, SplitMethod::Stratified { .. });
+        let Fitted { sizes, runs, .. } = if is_divided {
+            let split = |column| Ok((self.table.user_split(column)?, self.config.seed));
+            self.fit_all(columns.into_iter().map(split))?
+        } else {
+            self.fit_all(self.splits())?
         };
         let n_classes = self.labels.n_classes();
         let models = self.config.models.iter().enumerate().map(|(index, model)| {
@@ -91,26 +71,38 @@ impl Experiment {
                 let interval = interval_over_repeats(&metrics, name, sizes, n_classes);
                 (name.to_owned(), interval)
             });
-            TaskModelSection {
+            Ok(TaskModelSection {
                 name: model.to_string(),
-                splits: own.iter().map(|run| scores(run)).collect(),
+                splits: own
+                    .iter()
+                    .map(|run| scores(run, self.config.seed))
+                    .collect::<Result<_>>()?,
                 intervals: BTreeMap::from(intervals),
                 warnings: crate::run::warnings(&own),
-            }
+            })
         });
         Ok(TaskSection {
             name: name.to_owned(),
             n: self.table.n_tracks(),
             n_classes,
-            models: models.collect(),
+            models: models.collect::<Result<_>>()?,
         })
     }
 }
 
-fn scores(run: &Run) -> SplitScores {
-    SplitScores {
+fn scores(run: &Run, seed: u64) -> Result<SplitScores> {
+    let bins = CalibrationBins::default();
+    let floor = match run.p_test.positive() {
+        Ok(p) => calibration_floor(p, bins, FLOOR_DRAWS, seed)?,
+        Err(_) => {
+            let (rows, n_classes) = (run.p_test.to_rows(), run.p_test.n_classes());
+            top_class_calibration_floor(&rows, n_classes, bins, FLOOR_DRAWS, seed)?
+        }
+    };
+    Ok(SplitScores {
         metrics: run.scores.metrics,
+        calibration_floor: Some(floor),
         fit_seconds: run.fit_seconds,
         predict_seconds: run.predict_seconds,
-    }
+    })
 }

@@ -61,7 +61,7 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// An answer could not be explained.
+    /// A model could not be explained.
     #[error(transparent)]
     Explain(#[from] playlist_explain::Error),
     /// The logistic model failed.
@@ -121,16 +121,6 @@ pub enum Error {
     NothingUnseen {
         /// The number of tracks.
         n_tracks: usize,
-    },
-    /// A stop was asked for before there was anything to show.
-    #[error("stopped before there was anything to show")]
-    Stopped,
-    /// A ranking could not be put as CSV.
-    #[error("the ranking could not be put as CSV")]
-    CsvText {
-        /// What the writer said.
-        #[from]
-        source: csv::Error,
     },
     /// Predictions could not be written as CSV.
     #[error("the predictions for `{}` could not be written as CSV", path.display())]

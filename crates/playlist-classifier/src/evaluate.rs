@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use playlist_core::{Labels, Probabilities, Transformer};
+use playlist_dataset::Split;
 use playlist_metrics::{
     BinaryReport, Interval, MajorityTest, MultiClassReport, ThresholdRule, corrected_mean_interval,
     corrected_resampled_t_test, delong_test, mcnemar,
@@ -162,11 +163,19 @@ pub(crate) fn against_baseline(
     })
 }
 
-/// The sizes of the parts, which the corrections for repeated splits need.
-#[derive(Clone, Copy, Debug)]
+/// The sizes of the parts, added up over the splits. The corrections for repeated splits need their ratio: that of a
+/// test fraction, `1 / (n_folds - 1)` over folds.
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct PartSizes {
-    pub(crate) n_train: usize,
-    pub(crate) n_test: usize,
+    n_train: usize,
+    n_test: usize,
+}
+
+impl PartSizes {
+    pub(crate) fn add(&mut self, split: &Split) {
+        self.n_train += split.train.len();
+        self.n_test += split.test.len();
+    }
 }
 
 /// A comparison over repeated splits, by the corrected resampled t-test; `None` where a score is undefined.

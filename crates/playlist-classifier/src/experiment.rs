@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use playlist_core::{AudioFeature, FeatureMatrix, Labels};
-use playlist_dataset::{Balance, CleanConfig, GroupBy, ReadOptions, TrackTable, read_table, select_features};
+use playlist_core::{AudioFeature, FeatureMatrix, Labels, Prior};
+use playlist_dataset::{Balance, CleanConfig, ReadOptions, TrackTable, read_table, select_features};
 use playlist_metrics::ThresholdRule;
 use playlist_report::{ClassCount, DatasetSection, DroppedCount, SourceSection};
 
 use crate::collect::{Collected, collect};
 use crate::dropped::{dropped_counts, explained};
 use crate::model::{FitSettings, ModelName};
-use crate::{Result, telltale};
+use crate::{Result, SplitMethod, telltale};
 
 /// Where labelled tracks come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,29 +44,6 @@ pub enum Source {
     },
 }
 
-/// How tracks are divided into training and test parts.
-#[derive(Clone, Debug, PartialEq)]
-pub enum SplitMethod {
-    /// At random, the classes' shares kept.
-    Stratified {
-        /// The share of the test part, in (0, 1).
-        test_fraction: f64,
-        /// What is kept together.
-        group_by: GroupBy,
-    },
-    /// As a column of the table says.
-    Column(String),
-}
-
-impl Default for SplitMethod {
-    fn default() -> Self {
-        Self::Stratified {
-            test_fraction: 1.0 / 3.0,
-            group_by: GroupBy::Track,
-        }
-    }
-}
-
 /// What is compared, on what, and how.
 #[derive(Clone, Debug)]
 pub struct ExperimentConfig {
@@ -80,12 +57,14 @@ pub struct ExperimentConfig {
     pub split: SplitMethod,
     /// Decides the split, initial weights, shuffling and dropout.
     pub seed: u64,
-    /// The number of splits, each with the next seed; with more than one the scores are means.
+    /// How often the tracks are divided, each time with the next seed; with more than one split the scores are means.
     pub repeats: usize,
     /// The models, in the order of the table.
     pub models: Vec<ModelName>,
     /// Where a probability turns into a yes; learnt on the training part.
     pub threshold: ThresholdRule,
+    /// The class shares that the probabilities of every model but the majority class are to hold for.
+    pub prior: Prior,
     /// The positive class; `None` for the rule of [`TrackTable::labelled`].
     pub positive_class: Option<String>,
     /// How networks are trained.
@@ -103,6 +82,7 @@ impl Default for ExperimentConfig {
             repeats: 1,
             models: ModelName::ALL.to_vec(),
             threshold: ThresholdRule::Fixed(0.5),
+            prior: Prior::Training,
             positive_class: None,
             fit: FitSettings::default(),
         }
@@ -130,7 +110,7 @@ impl Experiment {
     pub fn read(source: &Source, config: ExperimentConfig) -> Result<Self> {
         let options = match &config.split {
             SplitMethod::Column(column) => ReadOptions::default().with_split_column(column),
-            SplitMethod::Stratified { .. } => ReadOptions::default(),
+            SplitMethod::Stratified { .. } | SplitMethod::KFold { .. } => ReadOptions::default(),
         };
         match source {
             Source::Table { path, label } => {
@@ -304,7 +284,7 @@ impl Experiment {
 }
 
 /// The names of the two classes: those of the first files without ending, with the roles where these are equal.
-pub(crate) fn class_names(positive: &[PathBuf], negative: &[PathBuf]) -> (String, String) {
+fn class_names(positive: &[PathBuf], negative: &[PathBuf]) -> (String, String) {
     let stem = |paths: &[PathBuf]| {
         let path = paths.first()?;
         // Of `PATH#NAME` the name of the playlist.

@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
-use playlist_core::{Classifier, FeatureMatrix, Labels, Probabilities};
-use playlist_dataset::{GroupBy, Split, SplitConfig};
+use playlist_core::{Classifier, FeatureMatrix, Labels, PriorCorrection, Probabilities, Reweighted};
+use playlist_dataset::Split;
 use playlist_metrics::ThresholdRule;
 use playlist_report::{
-    ExperimentReport, LARGER_TEST_CLASS, MetricsSection, ModelSection, SplitSection, TestsSection, verdict,
+    ClassShares, ExperimentReport, LARGER_TEST_CLASS, MetricsSection, ModelSection, PriorSection,
+    SplitSection, TestsSection, verdict,
 };
 
 use crate::evaluate::{
@@ -16,7 +17,8 @@ use crate::evaluate::{
 use crate::experiment::class_counts;
 use crate::model::{AnyPipeline, fit};
 use crate::saved::{SavedModel, TrainingInfo};
-use crate::{Experiment, ModelName, Result, SplitMethod, versions};
+use crate::splits::Fitted;
+use crate::{Experiment, ModelName, Result, versions};
 
 /// What [`Experiment::run`] found out.
 #[derive(Debug)]
@@ -33,12 +35,12 @@ pub struct Outcome {
 
 /// One model fitted and scored on one split.
 pub(crate) struct Run {
-    pipeline: AnyPipeline,
+    model: Reweighted<AnyPipeline>,
     threshold: Option<f64>,
     pub(crate) scores: Scores,
     /// Whether the larger class of the training part is the larger one of the test part too.
     has_same_majority: bool,
-    p_test: Probabilities,
+    pub(crate) p_test: Probabilities,
     pub(crate) fit_seconds: f64,
     pub(crate) predict_seconds: f64,
 }
@@ -52,63 +54,31 @@ impl Experiment {
     /// # Errors
     /// Those of splitting, fitting and scoring.
     pub fn run(&self) -> Result<Outcome> {
-        let repeats = match self.config.split {
-            SplitMethod::Column(_) => 1,
-            SplitMethod::Stratified { .. } => self.config.repeats.max(1),
-        };
-        let first_split = self.split(self.config.seed)?;
-        let mut runs: Vec<Vec<Run>> = Vec::with_capacity(repeats);
-        for repeat in 0..repeats {
-            let seed = self.config.seed.wrapping_add(repeat as u64);
-            let split = if repeat == 0 {
-                first_split.clone()
-            } else {
-                self.split(seed)?
-            };
-            let run: Vec<Run> = self
-                .config
-                .models
-                .iter()
-                .map(|name| self.fit(*name, &split, seed))
-                .collect::<Result<_>>()?;
-            runs.push(run);
-            if self.config.fit.stop.is_requested() {
-                break;
-            }
-        }
+        let Fitted {
+            first,
+            sizes,
+            mut runs,
+        } = self.fit_all(self.splits())?;
         let models = (0..self.config.models.len())
-            .map(|index| self.model_section(index, &runs, &first_split))
+            .map(|index| self.model_section(index, &runs, &first, sizes))
             .collect::<Result<_>>()?;
-        let report = self.report(&first_split, (runs.len(), repeats), models);
-        let first = runs.swap_remove(0);
-        let predictions = first
+        let correction = runs[0].iter().find_map(|run| run.model.correction());
+        let report = self.report(&first, (runs.len(), self.n_splits()), correction, models);
+        let first_runs = runs.swap_remove(0);
+        let predictions = first_runs
             .iter()
-            .map(|run| Ok(run.pipeline.predict_proba(&self.x)?))
+            .map(|run| Ok(run.model.predict_proba(&self.x)?))
             .collect::<Result<_>>()?;
-        let models = first
+        let models = first_runs
             .into_iter()
             .zip(&self.config.models)
-            .map(|(run, name)| self.saved(*name, run, &first_split))
+            .map(|(run, name)| self.saved(*name, run, &first))
             .collect();
         Ok(Outcome {
             report,
             models,
-            split: first_split,
+            split: first,
             predictions,
-        })
-    }
-
-    pub(crate) fn split(&self, seed: u64) -> Result<Split> {
-        Ok(match &self.config.split {
-            SplitMethod::Column(column) => self.table.user_split(column)?,
-            SplitMethod::Stratified {
-                test_fraction,
-                group_by,
-            } => SplitConfig::default()
-                .with_test_fraction(*test_fraction)
-                .with_group_by(*group_by)
-                .with_seed(seed)
-                .split(&self.table)?,
         })
     }
 
@@ -124,22 +94,31 @@ impl Experiment {
         settings.training.seed = seed;
         let (train, test) = ((&train_x, &train_y), (&test_x, &test_y));
         let (pipeline, fit_seconds) = fit(name, &self.features, train, test, &settings)?;
+        let correction = match name {
+            // What the others are measured against stays as it is.
+            ModelName::Majority => None,
+            _ => self.config.prior.correction(&train_y)?,
+        };
+        let model = Reweighted::new(pipeline, correction)?;
         let threshold = match self.config.threshold {
             // It has no threshold to learn: it answers with the larger class.
             _ if name == ModelName::Majority => None,
             ThresholdRule::Fixed(threshold) => (self.labels.n_classes() == 2).then_some(threshold),
-            rule => match pipeline.classifier().out_of_fold() {
-                Some(p) => learn_threshold(rule, &train_y, p)?,
-                None => learn_threshold(rule, &train_y, &pipeline.predict_proba(&train_x)?)?,
-            },
+            rule => {
+                let p = match model.classifier().classifier().out_of_fold() {
+                    Some(p) => model.correct(p.clone())?,
+                    None => model.predict_proba(&train_x)?,
+                };
+                learn_threshold(rule, &train_y, &p)?
+            }
         };
         let start = Instant::now();
-        let p_test = pipeline.predict_proba(&test_x)?;
+        let p_test = model.predict_proba(&test_x)?;
         let predict_seconds = start.elapsed().as_secs_f64();
         let mut scores = score(&test_y, &p_test, threshold)?;
-        scores.metrics.test_loss = test_loss(&pipeline, &test_x, &test_y, scores.metrics.log_loss)?;
+        scores.metrics.test_loss = test_loss(model.classifier(), &test_x, &test_y, scores.metrics.log_loss)?;
         Ok(Run {
-            pipeline,
+            model,
             threshold,
             scores,
             has_same_majority: has_same_majority(&train_y, &test_y),
@@ -150,14 +129,16 @@ impl Experiment {
     }
 
     /// What one model came to over all splits.
-    fn model_section(&self, index: usize, runs: &[Vec<Run>], first: &Split) -> Result<ModelSection> {
+    fn model_section(
+        &self,
+        index: usize,
+        runs: &[Vec<Run>],
+        first: &Split,
+        sizes: PartSizes,
+    ) -> Result<ModelSection> {
         let name = self.config.models[index];
         let own: Vec<&Run> = runs.iter().map(|run| &run[index]).collect();
         let repeats: Vec<MetricsSection> = own.iter().map(|run| run.scores.metrics).collect();
-        let sizes = PartSizes {
-            n_train: first.train.len(),
-            n_test: first.test.len(),
-        };
         let mean =
             |seconds: fn(&Run) -> f64| own.iter().map(|run| seconds(run)).sum::<f64>() / own.len() as f64;
         let (metrics, intervals) = match own.as_slice() {
@@ -169,7 +150,7 @@ impl Experiment {
         };
         let tests = self.tests(index, runs, first, sizes)?;
         let mut warnings = warnings(&own);
-        let unusable = own[0].pipeline.transformer().unusable_columns();
+        let unusable = own[0].model.classifier().transformer().unusable_columns();
         if !unusable.is_empty() {
             warnings.push(format!(
                 "no training track has a value of {}: not used",
@@ -248,21 +229,22 @@ impl Experiment {
         &self,
         split: &Split,
         (repeats, repeats_asked): (usize, usize),
+        correction: Option<&PriorCorrection>,
         models: Vec<ModelSection>,
     ) -> ExperimentReport {
-        let (method, group_by, test_fraction) = match &self.config.split {
-            SplitMethod::Column(_) => ("column", GroupBy::Track, None),
-            SplitMethod::Stratified {
-                test_fraction,
-                group_by,
-            } => ("stratified", *group_by, Some(*test_fraction)),
-        };
+        let method = &self.config.split;
+        let prior = prior_section(
+            &self.config.prior.to_string(),
+            correction,
+            self.labels.class_names(),
+        );
         ExperimentReport {
             dataset: self.dataset.clone(),
             split: SplitSection {
-                method: method.to_owned(),
-                group_by: group_by.to_string(),
-                test_fraction,
+                method: method.name().to_owned(),
+                group_by: method.group_by().to_string(),
+                test_fraction: method.test_fraction(),
+                folds: method.n_folds(),
                 n_train: split.train.len(),
                 n_valid: split.valid.len(),
                 n_test: split.test.len(),
@@ -270,16 +252,18 @@ impl Experiment {
                 repeats,
                 repeats_asked,
             },
+            prior,
             seed: self.config.seed,
             versions: versions(self.config.fit.backend),
             models,
+            explanation: None,
         }
     }
 
     fn saved(&self, name: ModelName, run: Run, split: &Split) -> SavedModel {
         let (known_by, seen) = SavedModel::keys(&self.features, &self.table, &split.train);
         SavedModel::new(
-            run.pipeline,
+            run.model,
             name,
             run.threshold,
             TrainingInfo {
@@ -291,6 +275,27 @@ impl Experiment {
                 seen,
             },
         )
+    }
+}
+
+/// The class shares that probabilities hold for, as `setting` asked for them.
+fn prior_section(
+    setting: &str,
+    correction: Option<&PriorCorrection>,
+    class_names: &[String],
+) -> PriorSection {
+    let shares =
+        correction.map(|correction| correction.training_shares().iter().zip(correction.new_shares()));
+    let classes = class_names.iter().zip(shares.into_iter().flatten());
+    PriorSection {
+        setting: setting.to_owned(),
+        classes: classes
+            .map(|(name, (training, new))| ClassShares {
+                name: name.clone(),
+                training: *training,
+                new: *new,
+            })
+            .collect(),
     }
 }
 
@@ -332,7 +337,7 @@ fn majority_verdict(runs: &[Vec<Run>]) -> String {
 pub(crate) fn warnings(runs: &[&Run]) -> Vec<String> {
     let each: Vec<Vec<String>> = runs
         .iter()
-        .map(|run| run.pipeline.classifier().warnings())
+        .map(|run| run.model.classifier().classifier().warnings())
         .filter(|each| !each.is_empty())
         .collect();
     let first = each.first().cloned().unwrap_or_default();

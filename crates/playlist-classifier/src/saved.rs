@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use playlist_core::{
-    AudioFeature, Classifier, FeatureMatrix, Labels, Majority, Overwrite, Pipeline, Probabilities,
+    AudioFeature, Classifier, FeatureMatrix, Labels, Majority, Overwrite, Pipeline, PriorCorrection,
+    Probabilities, Reweighted,
 };
 use playlist_dataset::{CleanConfig, Preprocessor, TrackTable};
 use playlist_logistic::Logistic;
@@ -38,22 +39,40 @@ pub struct TrainingInfo {
     pub seen: Vec<u64>,
 }
 
-/// A fitted model with its preprocessing, threshold and origin. Scores raw features.
+/// A fitted model with its preprocessing, prior correction, threshold and origin. Scores raw features.
 #[derive(Debug)]
 pub struct SavedModel {
-    pipeline: AnyPipeline,
+    model: Reweighted<AnyPipeline>,
     name: ModelName,
     threshold: Option<f64>,
     training: TrainingInfo,
     seen: HashSet<u64>,
 }
 
+/// The version of [`Content`]. Files of 1, without a prior, are read as well.
+const CONTENT_VERSION: u32 = 2;
+
+const fn first_version() -> u32 {
+    1
+}
+
+/// Read first, so that a file of a newer version is told from a damaged one.
+#[derive(Deserialize)]
+struct VersionOnly {
+    #[serde(default = "first_version")]
+    version: u32,
+}
+
 /// The header of a file. Weights of a network are arrays beside it.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Content {
+    #[serde(default = "first_version")]
+    version: u32,
     name: ModelName,
     threshold: Option<f64>,
+    #[serde(default)]
+    prior: Option<PriorCorrection>,
     training: TrainingInfo,
     preprocessor: Preprocessor,
     classifier: ClassifierContent,
@@ -70,7 +89,7 @@ enum ClassifierContent {
 
 impl SavedModel {
     pub(crate) fn new(
-        pipeline: AnyPipeline,
+        model: Reweighted<AnyPipeline>,
         name: ModelName,
         threshold: Option<f64>,
         mut training: TrainingInfo,
@@ -79,7 +98,7 @@ impl SavedModel {
         training.seen = sorted.into_iter().collect();
         let seen = training.seen.iter().copied().collect();
         Self {
-            pipeline,
+            model,
             name,
             threshold,
             training,
@@ -87,10 +106,17 @@ impl SavedModel {
         }
     }
 
-    /// The preprocessor and the model.
+    /// The preprocessor and the model, whose probabilities hold for the class shares of the training part.
     #[must_use]
     pub const fn pipeline(&self) -> &AnyPipeline {
-        &self.pipeline
+        self.model.classifier()
+    }
+
+    /// What makes the probabilities hold for other class shares than those of the training part; `None` where they
+    /// hold for these.
+    #[must_use]
+    pub const fn correction(&self) -> Option<&PriorCorrection> {
+        self.model.correction()
     }
 
     /// Which model it is.
@@ -200,7 +226,7 @@ impl SavedModel {
     /// # Errors
     /// A file that exists unless `overwrite` allows it, or that cannot be written.
     pub fn save(&self, path: impl AsRef<Path>, overwrite: Overwrite) -> Result<()> {
-        let (classifier, arrays) = match self.pipeline.classifier() {
+        let (classifier, arrays) = match self.pipeline().classifier() {
             AnyClassifier::Majority(model) => (ClassifierContent::Majority(model.clone()), Vec::new()),
             AnyClassifier::Logistic(model) => (ClassifierContent::Logistic(model.clone()), Vec::new()),
             AnyClassifier::Mlp(model) => {
@@ -213,10 +239,12 @@ impl SavedModel {
             }
         };
         let content = Content {
+            version: CONTENT_VERSION,
             name: self.name,
             threshold: self.threshold,
             training: self.training.clone(),
-            preprocessor: self.pipeline.transformer().clone(),
+            prior: self.correction().cloned(),
+            preprocessor: self.pipeline().transformer().clone(),
             classifier,
         };
         Ok(ModelFile::new(KIND, &content, arrays).write(path.as_ref(), overwrite)?)
@@ -229,6 +257,14 @@ impl SavedModel {
     pub fn load(path: impl AsRef<Path>, backend: Backend) -> Result<Self> {
         let path = path.as_ref();
         let file = ModelFile::read(path)?;
+        let VersionOnly { version } = file.content(KIND, path)?;
+        if version > CONTENT_VERSION {
+            return Err(Error::Mlp(playlist_mlp::Error::UnsupportedVersion {
+                path: path.to_owned(),
+                expected: CONTENT_VERSION,
+                found: version,
+            }));
+        }
         let content: Content = file.content(KIND, path)?;
         let classifier = match content.classifier {
             ClassifierContent::Majority(model) => AnyClassifier::Majority(model),
@@ -247,7 +283,7 @@ impl SavedModel {
         };
         let pipeline = Pipeline::new(content.preprocessor, classifier)?;
         Ok(Self::new(
-            pipeline,
+            Reweighted::new(pipeline, content.prior)?,
             content.name,
             content.threshold,
             content.training,
@@ -257,19 +293,19 @@ impl SavedModel {
 
 impl Classifier for SavedModel {
     fn columns(&self) -> &[String] {
-        self.pipeline.columns()
+        self.model.columns()
     }
 
     fn class_names(&self) -> &[String] {
-        self.pipeline.class_names()
+        self.model.class_names()
     }
 
     fn predict_proba(&self, x: &FeatureMatrix) -> playlist_core::Result<Probabilities> {
-        self.pipeline.predict_proba(x)
+        self.model.predict_proba(x)
     }
 
     fn check_input(&self, x: &FeatureMatrix) -> playlist_core::Result<()> {
-        self.pipeline.check_input(x)
+        self.model.check_input(x)
     }
 }
 

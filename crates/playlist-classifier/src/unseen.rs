@@ -56,10 +56,16 @@ impl Experiment {
             warnings,
             repeats: Vec::new(),
         };
-        let mut report = self.report(&split, (1, 1), vec![section]);
+        let mut report = self.report(&split, (1, 1), model.correction(), vec![section]);
         report.seed = model.training().seed;
+        let setting = if model.correction().is_some() {
+            "saved"
+        } else {
+            "training"
+        };
+        setting.clone_into(&mut report.prior.setting);
         report.split.method = "unseen".to_owned();
-        report.split.test_fraction = None;
+        (report.split.test_fraction, report.split.folds) = (None, None);
         report.split.test_classes = class_counts(&test_y);
         report.dataset.features = columns;
         report.dataset.missing = missing_counts(&x);

@@ -4,12 +4,13 @@
 
 use std::path::{Path, PathBuf};
 
-use playlist_classifier::core::{AudioFeature, Classifier, Overwrite};
-use playlist_classifier::metrics::ThresholdRule;
-use playlist_classifier::mlp::Backend;
+use playlist_classifier::core::{AudioFeature, Classifier, Overwrite, Prior};
+use playlist_classifier::dataset::GroupBy;
+use playlist_classifier::metrics::{ThresholdRule, corrected_mean_interval};
+use playlist_classifier::mlp::{Backend, ModelFile};
 use playlist_classifier::report::{LARGER_TEST_CLASS, ModelSection};
 use playlist_classifier::{
-    Error, Experiment, ExperimentConfig, ModelName, Outcome, SavedModel, Source, SplitMethod,
+    Error, Experiment, ExperimentConfig, ExplainConfig, ModelName, Outcome, SavedModel, Source, SplitMethod,
 };
 
 /// The features of the tables here: enough to tell recordings apart.
@@ -419,4 +420,147 @@ fn classes_that_cleaning_took_are_not_called_lacking() {
         error.contains("found 9 of class `other` alone; add tracks"),
         "{error}"
     );
+}
+
+#[test]
+fn an_explanation_finds_what_decides_and_keeps_what_was_finished() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(
+        folder.path(),
+        "tracks.csv",
+        &table(&COLUMNS, &tracks(0..300), &[]),
+    );
+    let experiment = Experiment::read(&from(&path), config(&[ModelName::Logistic])).unwrap();
+    let outcome = experiment.run().unwrap();
+    let explain = |config: &ExplainConfig, tell: &(dyn Fn(usize, usize) + Sync)| {
+        experiment
+            .explain(&outcome.models[0], &outcome.split, config, tell)
+            .unwrap()
+    };
+    let full = explain(&ExplainConfig::default(), &|done, total| assert!(done <= total));
+    assert_eq!(full.importance[0].feature, "energy");
+    assert_eq!(full.partial_dependence.len(), 8);
+    assert!(full.notes.is_empty(), "{:?}", full.notes);
+    assert_eq!(
+        full,
+        explain(&ExplainConfig::default(), &|_, _| ()),
+        "the seed decides"
+    );
+    let config = ExplainConfig::default();
+    let stop = config.stop.clone();
+    // Importance asks for 100 test tracks once as they are and 5 times a feature; after that a stop.
+    let cut = explain(&config, &|done, _| {
+        if done > 4_100 {
+            stop.request();
+        }
+    });
+    assert_eq!(cut.importance, full.importance);
+    assert!(cut.partial_dependence.len() < 8 && cut.tracks.is_empty());
+    assert_eq!(cut.notes, ["stopped before all of it was explained"]);
+}
+
+/// Over `k` folds the ratio of test to training tracks in the correction is `1 / (k - 1)`, whatever the sizes of the
+/// folds: 62 tracks make folds of 12 and 13.
+#[test]
+fn intervals_over_folds_are_corrected_with_the_ratio_of_the_folds() {
+    let mut config = config(&[ModelName::Logistic]);
+    config.split = SplitMethod::KFold {
+        n_folds: 5,
+        group_by: GroupBy::Track,
+    };
+    config.repeats = 2;
+    let outcome = run(&table(&COLUMNS, &tracks(0..62), &[]), config);
+    let logistic = section(&outcome, "logistic");
+    let briers: Vec<f64> = logistic.repeats.iter().map(|m| m.brier.unwrap()).collect();
+    assert_eq!(briers.len(), 10);
+    let expected = corrected_mean_interval(&briers, 4, 1, 0.95)
+        .unwrap()
+        .within(0.0..=1.0);
+    let found = logistic.intervals["brier"].unwrap();
+    // The ratio is computed once from 496 and 124 tracks and once from 4 and 1: both are 0.25 exactly.
+    assert_eq!(found, expected);
+    assert_ne!(briers[..5], briers[5..], "the second repeat has folds of its own");
+    assert_eq!(
+        (outcome.report.split.folds, outcome.report.split.method.as_str()),
+        (Some(5), "k-fold")
+    );
+}
+
+#[test]
+fn a_prior_reaches_every_model_but_the_majority_class_and_its_saved_file() {
+    let text = table(&COLUMNS, &tracks(0..90), &[]);
+    let fitted = |prior| {
+        let mut config = config(&ModelName::ALL);
+        (config.prior, config.threshold) = (prior, ThresholdRule::BestF1);
+        run(&text, config)
+    };
+    let (plain, rare) = (fitted(Prior::Training), fitted(Prior::Positive(0.1)));
+    let folder = tempfile::tempdir().unwrap();
+    for (index, name) in ModelName::ALL.into_iter().enumerate() {
+        let (before, after) = (&plain.predictions[index], &rare.predictions[index]);
+        let model = &rare.models[index];
+        assert_eq!(
+            model.correction().is_none(),
+            name == ModelName::Majority,
+            "{name}"
+        );
+        let expected = match model.correction() {
+            Some(correction) => correction.apply(before).unwrap(),
+            None => before.clone(),
+        };
+        assert_eq!(after, &expected, "{name}");
+        // A third of the tracks is positive: all answers become less sure of that, and the threshold with them, so that
+        // the decisions stay. Of an ensemble both come from tracks that its parts had not seen.
+        let metrics = |outcome: &Outcome| outcome.report.models[index].metrics;
+        assert_eq!(metrics(&plain).roc_auc, metrics(&rare).roc_auc, "{name}");
+        assert_eq!(metrics(&plain).f1, metrics(&rare).f1, "{name}");
+        assert!(
+            name == ModelName::Majority || metrics(&rare).threshold < metrics(&plain).threshold,
+            "{name}"
+        );
+        let path = folder.path().join(name.name());
+        model.save(&path, Overwrite::Refuse).unwrap();
+        let loaded = SavedModel::load(&path, Backend::default()).unwrap();
+        assert_eq!(loaded.correction(), model.correction(), "{name}");
+        assert_eq!(loaded.threshold(), model.threshold(), "{name}");
+    }
+}
+
+/// Files of the first version hold no version and no prior.
+#[test]
+fn files_of_the_first_version_load_and_those_of_a_later_one_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model");
+    let mut outcome = run(
+        &table(&COLUMNS, &tracks(0..90), &[]),
+        config(&[ModelName::Logistic]),
+    );
+    let model = outcome.models.remove(0);
+    model.save(&path, Overwrite::Refuse).unwrap();
+    let file = ModelFile::read(&path).unwrap();
+    let content: serde_json::Value = file.content(file.kind(), &path).unwrap();
+    let rewrite = |change: &dyn Fn(&mut serde_json::Map<String, serde_json::Value>)| {
+        let mut content = content.clone();
+        change(content.as_object_mut().unwrap());
+        let file = ModelFile::new(file.kind(), &content, file.arrays().to_vec());
+        file.write(&path, Overwrite::Allow).unwrap();
+        SavedModel::load(&path, Backend::default())
+    };
+    let first = rewrite(&|content| {
+        assert!(content.remove("version").is_some() && content.remove("prior").is_some());
+    });
+    let first = first.unwrap();
+    assert_eq!((first.correction(), first.threshold()), (None, model.threshold()));
+    assert_eq!(first.training(), model.training());
+    let later = rewrite(&|content| {
+        content.insert("version".to_owned(), 3.into());
+        content.insert("something new".to_owned(), true.into());
+    });
+    let error = later.unwrap_err().to_string();
+    assert!(error.contains("model format version 3: expected 2"), "{error}");
+    let prior = serde_json::json!({"training": [0.5, 0.5], "new": [2.0, -1.0]});
+    let altered = rewrite(&|content| {
+        content.insert("prior".to_owned(), prior.clone());
+    });
+    assert!(altered.is_err());
 }

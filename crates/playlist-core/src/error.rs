@@ -148,6 +148,14 @@ pub enum Error {
         /// The values allowed.
         expected: &'static str,
     },
+    /// A text that says no class shares.
+    #[error(
+        "`{text}` is no prior: expected `training`, `balanced` or the share of the positive class, above 0 and below 1"
+    )]
+    UnknownPrior {
+        /// The text as given.
+        text: String,
+    },
     /// A text that is no Spotify track id, URI or address.
     #[error(
         "`{text}` is no Spotify track: expected 22 letters and digits, `spotify:track:ID` or `https://open.spotify.com/track/ID`"

@@ -14,6 +14,7 @@ mod majority;
 mod matrix;
 pub mod message;
 mod multi_label;
+mod prior;
 mod probabilities;
 mod source;
 mod spotify_id;
@@ -32,6 +33,7 @@ pub use labels::Labels;
 pub use majority::{Majority, MajorityConfig};
 pub use matrix::FeatureMatrix;
 pub use multi_label::{LabelProbabilities, MultiLabels};
+pub use prior::{Prior, PriorCorrection, Reweighted};
 pub use probabilities::Probabilities;
 pub use source::{
     FeatureOrigin, FeatureScale, FeatureSource, FeatureStore, SourceError, StoreError, StoredFeatures,

@@ -368,7 +368,7 @@ pub enum Error {
     },
     /// A part of a split would have no track of a class.
     #[error(
-        "the {part} part would have no track of class `{class}`: expected at least one, found {n_tracks} tracks in {n_groups} groups in the table; add tracks or change the fractions"
+        "the {part} part would have no track of class `{class}`: expected at least one, found {n_tracks} tracks in {n_groups} groups in the table; add tracks, or change the fractions or the number of folds"
     )]
     EmptyPart {
         /// The part.

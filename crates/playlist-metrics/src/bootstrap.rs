@@ -119,7 +119,7 @@ fn index_below(generator: &mut impl Rng, n: usize) -> usize {
 }
 
 /// The quantile of sorted values, interpolated linearly as numpy does by default.
-fn quantile(sorted: &[f64], share: f64) -> f64 {
+pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {
     let position = share * (sorted.len() - 1) as f64;
     let below = (position as usize).min(sorted.len() - 1);
     let above = (below + 1).min(sorted.len() - 1);

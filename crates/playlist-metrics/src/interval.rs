@@ -218,7 +218,8 @@ pub fn mean_interval(values: &[f64], level: f64) -> Result<Interval> {
 /// ```
 ///
 /// # Source
-/// C. Nadeau and Y. Bengio, Machine Learning 52 (2003).
+/// C. Nadeau and Y. Bengio, Machine Learning 52 (2003); for folds, repeated or not, where
+/// `n_test / n_train` is `1 / (n_folds - 1)`, R. R. Bouckaert and E. Frank, PAKDD 2004.
 pub fn corrected_mean_interval(
     values: &[f64],
     n_train: usize,

@@ -24,7 +24,7 @@
 //! | decisions at a threshold | [`ConfusionCounts`], [`ConfusionMatrix`] |
 //! | the order of the scores | [`roc_auc`], [`average_precision`], [`roc_curve`], [`precision_recall_curve`], [`roc_auc_one_vs_rest`], [`top_k_accuracy`] |
 //! | the probabilities | [`log_loss`], [`log_loss_from_logits`], [`brier_score`], [`log_loss_multiclass`], [`brier_multiclass`] |
-//! | their honesty | [`expected_calibration_error`], [`calibration_curve`], [`top_class_calibration_error`] |
+//! | their honesty | [`expected_calibration_error`], [`calibration_curve`], [`top_class_calibration_error`]; of which how much is chance: [`calibration_floor`], [`top_class_calibration_floor`] |
 //! | where to cut | [`ThresholdRule`] |
 //! | how sure a number is | [`wilson_interval`], [`delong_interval`], [`bootstrap_interval`], [`mean_interval`], [`corrected_mean_interval`] |
 //! | whether a difference is real | [`mcnemar`], [`delong_test`], [`better_than_majority`], [`auc_better_than_chance`], [`corrected_resampled_t_test`], [`signed_rank_test`] |
@@ -36,6 +36,7 @@
 
 mod bootstrap;
 mod calibration;
+mod calibration_floor;
 mod confusion;
 mod confusion_matrix;
 mod delong;
@@ -54,6 +55,7 @@ mod threshold;
 
 pub use bootstrap::{Bootstrap, bootstrap_interval};
 pub use calibration::{CalibrationBin, CalibrationBins, calibration_curve, expected_calibration_error};
+pub use calibration_floor::{CalibrationFloor, calibration_floor, top_class_calibration_floor};
 pub use confusion::ConfusionCounts;
 pub use confusion_matrix::{Average, ConfusionMatrix};
 pub use delong::{DelongInterval, DelongTest, delong_interval, delong_test};

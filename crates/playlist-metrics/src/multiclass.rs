@@ -79,7 +79,7 @@ pub fn top_class<S: Score>(y_score: &[S], n_classes: usize) -> Result<Vec<usize>
     Ok(y_score.chunks_exact(n_classes).map(highest).collect())
 }
 
-fn highest<S: Score>(row: &[S]) -> usize {
+pub(crate) fn highest<S: Score>(row: &[S]) -> usize {
     let best = row.iter().enumerate().reduce(|best, next| {
         if next.1.to_f64() > best.1.to_f64() {
             next

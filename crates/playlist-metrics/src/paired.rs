@@ -248,7 +248,9 @@ pub struct ResampledTTest {
 /// ```
 ///
 /// # Source
-/// C. Nadeau and Y. Bengio, "Inference for the Generalization Error", Machine Learning 52 (2003).
+/// C. Nadeau and Y. Bengio, "Inference for the Generalization Error", Machine Learning 52 (2003); for
+/// folds, repeated or not, where `n_test / n_train` is `1 / (n_folds - 1)`, R. R. Bouckaert and
+/// E. Frank, "Evaluating the Replicability of Significance Tests", PAKDD 2004.
 pub fn corrected_resampled_t_test(
     differences: &[f64],
     n_train: usize,

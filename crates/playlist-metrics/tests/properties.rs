@@ -2,8 +2,9 @@
 
 use playlist_metrics::{
     BinaryReport, CalibrationBins, ConfusionCounts, MultiClassReport, Score, ThresholdRule,
-    auc_better_than_chance, average_precision, calibration_curve, delong_interval, delong_test,
-    log_loss_from_logits, mean_interval, precision_recall_curve, roc_auc, roc_curve, top_k_accuracy,
+    auc_better_than_chance, average_precision, calibration_curve, calibration_floor, delong_interval,
+    delong_test, log_loss_from_logits, mean_interval, precision_recall_curve, roc_auc, roc_curve,
+    top_k_accuracy,
 };
 use proptest::prelude::*;
 
@@ -49,7 +50,52 @@ fn both_classes(y_true: &[bool]) -> bool {
     y_true.contains(&true) && y_true.contains(&false)
 }
 
+/// The mean calibration error against labels drawn from `y_prob`, exactly: in each bin from the distribution of the
+/// number of positive labels, built up label by label.
+fn exact_calibration_floor(y_prob: &[f64], bins: CalibrationBins) -> f64 {
+    let mut sorted = y_prob.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let mut rest = sorted.as_slice();
+    let mut gap = 0.0;
+    for bin in calibration_curve(&vec![false; y_prob.len()], y_prob, bins).expect("checked probabilities") {
+        let (own, others) = rest.split_at(bin.count as usize);
+        rest = others;
+        let mut chance = vec![1.0];
+        for p in own {
+            let mut next = vec![0.0; chance.len() + 1];
+            for (n_positives, chance) in chance.iter().enumerate() {
+                next[n_positives] += chance * (1.0 - p);
+                next[n_positives + 1] += chance * p;
+            }
+            chance = next;
+        }
+        let expected: f64 = own.iter().sum();
+        let each = chance
+            .iter()
+            .enumerate()
+            .map(|(k, chance)| chance * (k as f64 - expected).abs());
+        gap += each.sum::<f64>();
+    }
+    gap / y_prob.len() as f64
+}
+
 proptest! {
+    /// One label moves the error by 1 / n at most, so by Efron and Stein its variance is at most the sum of
+    /// `p (1 - p) / n^2`; the mean of the draws is within six times the root of that over the draws, or, where every
+    /// label is certain, within rounding.
+    #[test]
+    fn the_calibration_floor_is_its_definition((_, y_prob) in probability_rows(60), seed in any::<u64>()) {
+        let (n_draws, n) = (400, y_prob.len() as f64);
+        for bins in [CalibrationBins::default(), CalibrationBins::EqualCount(4), CalibrationBins::EqualWidth(5)] {
+            let floor = calibration_floor(&y_prob, bins, n_draws, seed).unwrap();
+            let exact = exact_calibration_floor(&y_prob, bins);
+            let variance: f64 = y_prob.iter().map(|p| p * (1.0 - p)).sum::<f64>() / (n * n);
+            let tolerance = 6.0 * (variance / n_draws as f64).sqrt() + 1e-9;
+            prop_assert!((floor.mean - exact).abs() < tolerance, "{bins:?}: {floor:?} {exact}");
+            prop_assert!(floor.lower <= floor.upper && floor.upper <= 1.0);
+        }
+    }
+
     #[test]
     fn auc_is_its_definition((y_true, y_score) in tied_rows(60)) {
         prop_assert_eq!(roc_auc(&y_true, &y_score).ok(), naive_auc(&y_true, &y_score));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use comfy_table::Table;
-use playlist_metrics::{Interval, signed_rank_test};
+use playlist_metrics::{CalibrationFloor, Interval, signed_rank_test};
 use serde::{Deserialize, Serialize};
 
 use crate::terminal::{STYLE, table_text};
@@ -57,6 +57,10 @@ pub struct TaskModelSection {
 pub struct SplitScores {
     /// The scores on the test part.
     pub metrics: MetricsSection,
+    /// The calibration error that probabilities such as these have on such a test part when they are exactly right;
+    /// `null` where it was not simulated.
+    #[serde(default)]
+    pub calibration_floor: Option<CalibrationFloor>,
     /// Seconds of preprocessing and fitting.
     pub fit_seconds: f64,
     /// Seconds of predicting the test part.
@@ -70,6 +74,9 @@ pub struct OverallSection {
     pub name: String,
     /// Means over the tables of the means over the splits; undefined where one of them is.
     pub metrics: MetricsSection,
+    /// The mean of the calibration floors, taken likewise.
+    #[serde(default)]
+    pub calibration_floor: Option<f64>,
     /// Mean seconds of a fit.
     pub fit_seconds: f64,
     /// Against each of the other models, by mean score on each table.
@@ -100,6 +107,9 @@ const SHOWN: [(&str, &str); 4] = [
     ("calibration_error", "calibration error"),
     ("accuracy", "accuracy"),
 ];
+
+/// The column of the calibration error to expect of a perfectly calibrated model.
+const FLOOR: &str = "calibration floor";
 
 /// The scores that models are compared by, and whether more of it is better.
 const COMPARED: [(&str, bool); 2] = [("roc_auc", true), ("log_loss", false)];
@@ -146,6 +156,12 @@ impl ComparisonReport {
     }
 }
 
+/// The mean; undefined where one of them is, and of none.
+fn mean(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    let values: Vec<f64> = values.collect::<Option<_>>()?;
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
 /// What it comes to over all tables.
 fn overall(tasks: &[TaskSection]) -> Vec<OverallSection> {
     let Some(first) = tasks.first() else {
@@ -183,6 +199,7 @@ fn overall(tasks: &[TaskSection]) -> Vec<OverallSection> {
         OverallSection {
             name: first.models[index].name.clone(),
             metrics: MetricsSection::mean(&each),
+            calibration_floor: mean(tasks.iter().map(|task| task.models[index].calibration_floor())),
             fit_seconds: seconds / tasks.len() as f64,
             against: against.collect(),
         }
@@ -196,6 +213,17 @@ impl TaskModelSection {
     pub fn mean(&self) -> MetricsSection {
         let each: Vec<MetricsSection> = self.splits.iter().map(|split| split.metrics).collect();
         MetricsSection::mean(&each)
+    }
+
+    /// The mean over the splits of the calibration error to expect of a perfectly calibrated model; undefined where one
+    /// of them was not simulated.
+    #[must_use]
+    pub fn calibration_floor(&self) -> Option<f64> {
+        mean(
+            self.splits
+                .iter()
+                .map(|split| split.calibration_floor.map(|floor| floor.mean)),
+        )
     }
 
     /// The mean seconds of a fit.
@@ -235,13 +263,18 @@ pub fn comparison_text(report: &ComparisonReport) -> String {
     let header = std::iter::once("mean over tables".to_owned()).chain(shown);
     overall
         .load_style(STYLE)
-        .set_header(header.chain(["fit s".to_owned()]));
+        .set_header(header.chain([FLOOR.to_owned(), "fit s".to_owned()]));
     for model in &report.overall {
         let scores = SHOWN.iter().map(|(name, _)| number(model.metrics.get(name), 4));
         let row = std::iter::once(printable(&model.name).into_owned()).chain(scores);
-        overall.add_row(row.chain([format!("{:.3}", model.fit_seconds)]));
+        let floor = number(model.calibration_floor, 4);
+        overall.add_row(row.chain([floor, format!("{:.3}", model.fit_seconds)]));
     }
     let mut text = format!("{}\n\n{}\n", table_text(&mut by_task), table_text(&mut overall));
+    let _ = writeln!(
+        text,
+        "{FLOOR}: the calibration error that a perfectly calibrated model would have here"
+    );
     let pairs: Vec<String> = sentences(report);
     if !pairs.is_empty() {
         let _ = write!(text, "\n{}\n", pairs.join("\n"));
@@ -266,25 +299,35 @@ pub fn comparison_markdown(report: &ComparisonReport) -> String {
         for (_, words) in SHOWN {
             let _ = write!(text, " {words} |");
         }
-        text.push_str(" fit s |\n");
+        let _ = writeln!(text, " {FLOOR} | fit s |");
     };
     header(&mut text);
-    text.push_str("|---|---|---|---|---|---|---|---|\n");
-    let scores = |text: &mut String, metrics: MetricsSection, seconds: f64| {
+    text.push_str("|---|---|---|---|---|---|---|---|---|\n");
+    let scores = |text: &mut String, metrics: MetricsSection, floor: Option<f64>, seconds: f64| {
         for (name, _) in SHOWN {
             let _ = write!(text, " {} |", number(metrics.get(name), 4));
         }
-        let _ = writeln!(text, " {seconds:.3} |");
+        let _ = writeln!(text, " {} | {seconds:.3} |", number(floor, 4));
     };
     for task in &report.tasks {
         for model in &task.models {
             let _ = write!(text, "| {} | {} | {} |", escaped(&task.name), task.n, model.name);
-            scores(&mut text, model.mean(), model.fit_seconds());
+            scores(
+                &mut text,
+                model.mean(),
+                model.calibration_floor(),
+                model.fit_seconds(),
+            );
         }
     }
     for model in &report.overall {
         let _ = write!(text, "| **mean** | | **{}** |", model.name);
-        scores(&mut text, model.metrics, model.fit_seconds);
+        scores(
+            &mut text,
+            model.metrics,
+            model.calibration_floor,
+            model.fit_seconds,
+        );
     }
     let pairs = sentences(report);
     if !pairs.is_empty() {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use playlist_metrics::Interval;
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
+use crate::{ExplanationSection, Result};
 
 /// Everything that one run found out.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -14,6 +14,8 @@ pub struct ExperimentReport {
     pub dataset: DatasetSection,
     /// How the kept tracks were divided.
     pub split: SplitSection,
+    /// The class shares that probabilities hold for.
+    pub prior: PriorSection,
     /// The seed of the split, the initial weights, shuffling and dropout; of a loaded model that of its
     /// training.
     pub seed: u64,
@@ -21,6 +23,8 @@ pub struct ExperimentReport {
     pub versions: BTreeMap<String, String>,
     /// One entry a model, in the order asked for.
     pub models: Vec<ModelSection>,
+    /// Why the last of the models answers as it does, where that was asked for.
+    pub explanation: Option<ExplanationSection>,
 }
 
 /// The data report.
@@ -82,12 +86,14 @@ pub struct ClassCount {
 /// How the tracks were divided.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SplitSection {
-    /// `stratified`, `column`, or `unseen` for what a loaded model was not trained on.
+    /// `stratified`, `k-fold`, `column`, or `unseen` for what a loaded model was not trained on.
     pub method: String,
     /// What was kept together: `track` or `artist`.
     pub group_by: String,
-    /// The share of the test part that was asked for; `null` with a column.
+    /// The share of the test part that was asked for; `null` with a column and with folds.
     pub test_fraction: Option<f64>,
+    /// The number of folds, each of which is the test part once; `null` without.
+    pub folds: Option<usize>,
     /// Tracks to learn from (first split).
     pub n_train: usize,
     /// Tracks that a column keeps for choosing, which nothing here does: they are not used (first split).
@@ -100,6 +106,26 @@ pub struct SplitSection {
     pub repeats: usize,
     /// How many splits were asked for: more than were made when the run was stopped.
     pub repeats_asked: usize,
+}
+
+/// The class shares that the probabilities of every model but the majority class hold for.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PriorSection {
+    /// `training`, `balanced`, the share of the positive class as text, or `saved` for that of a loaded model.
+    pub setting: String,
+    /// The shares by class (first split); none where they are those of the training part.
+    pub classes: Vec<ClassShares>,
+}
+
+/// The shares of one class.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ClassShares {
+    /// The class.
+    pub name: String,
+    /// Its share of the training part.
+    pub training: f64,
+    /// The share that probabilities hold for.
+    pub new: f64,
 }
 
 /// One model's results.

@@ -1,12 +1,17 @@
 #![doc = include_str!("../README.md")]
 
 mod comparison;
+mod details;
+mod effect;
 mod error;
 mod experiment;
+mod explanation;
+mod histogram;
 mod printable;
 mod ranking;
 mod ranking_text;
 mod sorting;
+mod spark;
 mod terminal;
 mod verdict;
 
@@ -14,10 +19,16 @@ pub use comparison::{
     ComparisonReport, OverallSection, PairedSection, SplitScores, TaskModelSection, TaskSection,
     comparison_markdown, comparison_text,
 };
+pub use details::{ExperimentDetails, FeatureValues, LossHistory, ModelPredictions, TestTracks};
+pub use effect::Effect;
 pub use error::{Error, Result};
 pub use experiment::{
-    ClassCount, Comparison, DatasetSection, DroppedCount, ExperimentReport, MetricsSection, ModelSection,
-    SourceSection, SplitSection, TestsSection, to_json,
+    ClassCount, ClassShares, Comparison, DatasetSection, DroppedCount, ExperimentReport, MetricsSection,
+    ModelSection, PriorSection, SourceSection, SplitSection, TestsSection, to_json,
+};
+pub use explanation::{
+    ContributionSection, DependencePoint, DependenceSection, ExplanationSamples, ExplanationSection,
+    ImportanceSection, TrackExplanation, explanation_text,
 };
 pub use printable::printable;
 pub use ranking::{
@@ -29,5 +40,6 @@ pub use sorting::{
     AlikePair, Mistaken, NoneSection, PlaylistCheck, PlaylistProbability, SortedTrack, SortingCheckSection,
     SortingMode, SortingReport,
 };
+pub use spark::{charts_text, spark};
 pub use terminal::{dataset_text, experiment_text, models_table};
 pub use verdict::{LARGER_TEST_CLASS, SIGNIFICANCE, verdict};

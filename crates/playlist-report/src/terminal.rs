@@ -3,7 +3,10 @@
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 use playlist_metrics::Interval;
 
-use crate::{ClassCount, DatasetSection, ExperimentReport, ModelSection, SplitSection, printable};
+use crate::{
+    ClassCount, ClassShares, DatasetSection, ExperimentReport, ModelSection, PriorSection, SplitSection,
+    explanation_text, printable,
+};
 
 /// One line below the header: a terminal is narrow.
 pub(crate) const STYLE: TableStyle =
@@ -81,8 +84,6 @@ fn split_line(split: &SplitSection) -> String {
         n_valid,
         n_test,
         test_classes,
-        repeats,
-        repeats_asked,
         ..
     } = split;
     let valid = if *n_valid > 0 {
@@ -90,18 +91,59 @@ fn split_line(split: &SplitSection) -> String {
     } else {
         String::new()
     };
-    let repeats = match (*repeats, *repeats_asked) {
+    let test = classes_text(test_classes);
+    format!(
+        "split    {}, by {}: {n_train} train, {valid}{n_test} test ({test}){}",
+        printable(method),
+        printable(group_by),
+        times(split)
+    )
+}
+
+/// The class shares that probabilities hold for, where these are not those of the training part.
+fn prior_lines(report: &ExperimentReport) -> Option<String> {
+    let PriorSection { setting, classes } = &report.prior;
+    if classes.is_empty() {
+        return None;
+    }
+    let shares = |of: fn(&ClassShares) -> f64| {
+        let each = classes.iter().map(|class| (of(class), &class.name));
+        if classes.len() > 8 {
+            let (least, most) = each.fold((1.0_f64, 0.0_f64), |(least, most), (share, _)| {
+                (least.min(share), most.max(share))
+            });
+            return format!("{} classes of {least:.3} to {most:.3}", classes.len());
+        }
+        let each: Vec<String> = each
+            .map(|(share, name)| format!("{share:.3} {}", printable(name)))
+            .collect();
+        each.join(", ")
+    };
+    Some(format!(
+        "\nprior    {}: probabilities hold for {}; learnt on {}\n         scores are on the test part as it is: \
+         where its shares are others, log loss and its like suffer",
+        printable(setting),
+        shares(|class| class.new),
+        shares(|class| class.training)
+    ))
+}
+
+/// How many splits there are.
+fn times(split: &SplitSection) -> String {
+    let (made, asked) = (split.repeats, split.repeats_asked);
+    if let Some(folds) = split.folds {
+        return match asked / folds.max(1) {
+            _ if made < asked => format!("; {made} of {asked} splits into {folds} folds, means below"),
+            0 | 1 => format!("; {folds} folds, means below"),
+            times => format!("; {folds} folds, {times} times, means below"),
+        };
+    }
+    match (made, asked) {
         (1, 0 | 1) => String::new(),
         (1, asked) => format!("; once, {asked} times asked for"),
         (made, asked) if made < asked => format!("; {made} of {asked} times, means below"),
         (made, _) => format!("; {made} times, means below"),
-    };
-    let test = classes_text(test_classes);
-    format!(
-        "split    {}, by {}: {n_train} train, {valid}{n_test} test ({test}){repeats}",
-        printable(method),
-        printable(group_by)
-    )
+    }
 }
 
 /// The number with its noun.
@@ -188,10 +230,11 @@ fn with_interval(value: Option<f64>, interval: Option<Interval>) -> String {
     }
 }
 
-/// The whole report: data, table, one verdict a model, warnings.
+/// The whole report: data, table, one verdict a model, warnings, and the explanation where there is one.
 #[must_use]
 pub fn experiment_text(report: &ExperimentReport) -> String {
     let mut text = dataset_text(&report.dataset, &report.split);
+    text.extend(prior_lines(report));
     text.push_str("\n\n");
     text.push_str(&models_table(&report.models));
     let positives = report
@@ -231,6 +274,10 @@ pub fn experiment_text(report: &ExperimentReport) -> String {
             let (name, warning) = (printable(&model.name), printable(warning));
             text.push_str(&format!("  note on {name}: {warning}\n"));
         }
+    }
+    if let Some(explanation) = &report.explanation {
+        text.push('\n');
+        text.push_str(&explanation_text(explanation));
     }
     text
 }
@@ -298,6 +345,7 @@ mod tests {
                 method: "column".to_owned(),
                 group_by: "track".to_owned(),
                 test_fraction: None,
+                folds: None,
                 n_train: 20,
                 n_valid: 3,
                 n_test: 9,
@@ -305,9 +353,14 @@ mod tests {
                 repeats: 1,
                 repeats_asked: 1,
             },
+            prior: PriorSection {
+                setting: "training".to_owned(),
+                classes: Vec::new(),
+            },
             seed: 0,
             versions: BTreeMap::new(),
             models: vec![model("logistic-raw"), model("ensemble")],
+            explanation: None,
         }
     }
 
@@ -366,5 +419,41 @@ mod tests {
         let text = experiment_text(&report);
         assert!(text.contains("; once, 10 times asked for\n"), "{text}");
         assert!(text.contains("\nstopped after 1 of the 10 splits"), "{text}");
+    }
+
+    #[test]
+    fn a_prior_that_is_not_that_of_the_training_part_is_said() {
+        let mut report = report("li\u{1b}ked");
+        assert!(!experiment_text(&report).contains("prior"));
+        let class = |name: &str, training, new| ClassShares {
+            name: name.to_owned(),
+            training,
+            new,
+        };
+        report.prior.setting = "balanced".to_owned();
+        report.prior.classes = vec![class("other", 0.75, 0.5), class("li\u{1b}ked", 0.25, 0.5)];
+        let text = experiment_text(&report);
+        let expected = "\nprior    balanced: probabilities hold for 0.500 other, 0.500 li\\u{1b}ked; \
+                        learnt on 0.750 other, 0.250 li\\u{1b}ked\n";
+        assert!(text.contains(expected), "{text}");
+    }
+
+    #[test]
+    fn folds_are_counted() {
+        let mut report = report("liked");
+        let mut line = |folds, made, asked| {
+            (
+                report.split.folds,
+                report.split.repeats,
+                report.split.repeats_asked,
+            ) = (folds, made, asked);
+            let text = experiment_text(&report);
+            let line = text.lines().find(|line| line.starts_with("split")).unwrap();
+            line.rsplit("; ").next().unwrap().to_owned()
+        };
+        assert_eq!(line(Some(5), 5, 5), "5 folds, means below");
+        assert_eq!(line(Some(5), 15, 15), "5 folds, 3 times, means below");
+        assert_eq!(line(Some(5), 1, 15), "1 of 15 splits into 5 folds, means below");
+        assert_eq!(line(None, 4, 4), "4 times, means below");
     }
 }
