@@ -46,6 +46,9 @@ struct Cli {
     models: Vec<ModelName>,
     #[command(flatten)]
     split: SplitArgs,
+    /// Leave the test parts alone: learn from three quarters of each training part, test on the fourth
+    #[arg(long)]
+    within_training: bool,
     #[command(flatten)]
     fit: FitArgs,
     /// Results of other programs on the same splits, as `benches/peers/compare_models.py` writes them, to compare with
@@ -84,7 +87,8 @@ fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
         split: cli.split.method(),
         seed: cli.split.seed,
         repeats: cli.split.repeats as usize,
-        fit: cli.fit.settings(stop),
+        within_training: cli.within_training,
+        fit: cli.fit.settings(stop)?,
         ..ExperimentConfig::default()
     };
     let tables: Vec<(&PathBuf, Option<String>)> =

@@ -53,7 +53,7 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
     check_outputs(cli)?;
     let stop = common::stop_on_ctrl_c()?;
-    let config = common::experiment_config(&cli.data, &cli.split, &cli.model, &cli.output, stop.clone());
+    let config = common::experiment_config(&cli.data, &cli.split, &cli.model, &cli.output, stop.clone())?;
     let source = cli.data.source();
     let experiment = Experiment::read(&source, config)?;
     let loaded = match &cli.load {

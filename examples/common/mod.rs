@@ -16,7 +16,7 @@ use playlist_classifier::core::message::with_causes;
 use playlist_classifier::core::{AudioFeature, Overwrite, Prior};
 use playlist_classifier::dataset::{Balance, GroupBy};
 use playlist_classifier::metrics::ThresholdRule;
-use playlist_classifier::mlp::{Backend, StopSignal, TrainingConfig};
+use playlist_classifier::mlp::{Backend, EnsembleConfig, StopSignal, TrainingConfig, TuneConfig};
 use playlist_classifier::report::{ExplanationSection, printable};
 use playlist_classifier::{
     Experiment, ExperimentConfig, ExplainConfig, FitSettings, ModelName, Outcome, SavedModel, Source,
@@ -120,22 +120,45 @@ pub struct FitArgs {
     /// Where networks run: flex, ndarray, wgpu (needs --features wgpu)
     #[arg(long, value_name = "NAME", default_value_t = Backend::default())]
     pub backend: Backend,
+    /// Settings of the ensemble, a JSON file; what it leaves out stays as it is
+    #[arg(long, value_name = "FILE")]
+    pub ensemble: Option<PathBuf>,
+    /// Search for better settings of the ensemble on each training part, trying this many
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub tune: Option<usize>,
 }
 
 impl FitArgs {
     /// How models are fitted, stopping when `stop` asks for it.
-    pub fn settings(&self, stop: StopSignal) -> FitSettings {
+    pub fn settings(&self, stop: StopSignal) -> Result<FitSettings, Box<dyn Error>> {
         let training = TrainingConfig::default()
             .with_epochs(self.epochs)
             .with_batch_size(self.batch_size)
             .with_learning_rate(self.learning_rate);
-        FitSettings {
+        Ok(FitSettings {
             training,
             backend: self.backend,
+            ensemble: self.ensemble()?,
+            tune: self.tune.map(|trials| TuneConfig::default().with_trials(trials)),
             watch_test: false,
             show_progress: true,
             stop,
-        }
+        })
+    }
+
+    fn ensemble(&self) -> Result<EnsembleConfig, Box<dyn Error>> {
+        let Some(path) = &self.ensemble else {
+            return Ok(EnsembleConfig::default());
+        };
+        let name = path.display();
+        let text =
+            std::fs::read_to_string(path).map_err(|error| format!("`{name}` could not be read: {error}"))?;
+        let config: EnsembleConfig = serde_json::from_str(&text)
+            .map_err(|error| format!("`{name}` holds no settings of the ensemble: {error}"))?;
+        config
+            .validate()
+            .map_err(|error| format!("`{name}`: {}", with_causes(&error)))?;
+        Ok(config)
     }
 }
 
@@ -265,13 +288,14 @@ pub fn experiment_config(
     model: &ModelArgs,
     output: &OutputArgs,
     stop: StopSignal,
-) -> ExperimentConfig {
+) -> Result<ExperimentConfig, Box<dyn Error>> {
     let balance = match data.balance {
         // `downsample` without a seed of its own goes by the seed of everything.
         Balance::Downsample { seed: 0 } => Balance::Downsample { seed: split.seed },
         other => other,
     };
-    ExperimentConfig {
+    Ok(ExperimentConfig {
+        within_training: false,
         features: data.features.clone(),
         drop: data.drop.clone(),
         balance,
@@ -284,9 +308,9 @@ pub fn experiment_config(
         positive_class: data.positive_class.clone(),
         fit: FitSettings {
             watch_test: output.out.is_some(),
-            ..model.fit.settings(stop)
+            ..model.fit.settings(stop)?
         },
-    }
+    })
 }
 
 fn share(text: &str) -> Result<f64, String> {

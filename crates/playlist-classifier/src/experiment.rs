@@ -67,6 +67,9 @@ pub struct ExperimentConfig {
     pub prior: Prior,
     /// The positive class; `None` for the rule of [`TrackTable::labelled`].
     pub positive_class: Option<String>,
+    /// Whether the test part stays untouched: of each training part three quarters are learnt from and one quarter is
+    /// tested on. For choosing between models and settings before the test part is looked at.
+    pub within_training: bool,
     /// How networks are trained.
     pub fit: FitSettings,
 }
@@ -84,6 +87,7 @@ impl Default for ExperimentConfig {
             threshold: ThresholdRule::Fixed(0.5),
             prior: Prior::Training,
             positive_class: None,
+            within_training: false,
             fit: FitSettings::default(),
         }
     }

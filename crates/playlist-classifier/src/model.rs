@@ -1,6 +1,7 @@
 //! The models by name, and how each is fitted.
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::str::FromStr;
 use std::time::Instant;
 
@@ -12,7 +13,8 @@ use playlist_dataset::{Imputation, Preprocessor, PreprocessorConfig};
 use playlist_logistic::{Logistic, LogisticConfig};
 use playlist_mlp::{
     Backend, Engine, Ensemble, EnsembleConfig, EnsembleFitOptions, FitOptions, History, MlpClassifier,
-    MlpClassifierConfig, StopReason, StopSignal, TrainingConfig, TrainingProgress,
+    MlpClassifierConfig, StopReason, StopSignal, TrainingConfig, TrainingProgress, Trial, TuneConfig,
+    TuneOptions,
 };
 use serde::{Deserialize, Serialize};
 
@@ -183,6 +185,10 @@ pub struct FitSettings {
     pub training: TrainingConfig,
     /// Where the networks run.
     pub backend: Backend,
+    /// The ensemble; seed, backend and engine are those of the other settings.
+    pub ensemble: EnsembleConfig,
+    /// A search for better settings of the ensemble on each training part; its seed is that of the training.
+    pub tune: Option<TuneConfig>,
     /// Whether the loss on the test part is recorded after every epoch. Nothing goes by it.
     pub watch_test: bool,
     /// Whether a progress bar is shown on a terminal.
@@ -191,7 +197,16 @@ pub struct FitSettings {
     pub stop: StopSignal,
 }
 
-/// Fits `name` on the training part and returns it with the seconds that preprocessing and fitting took.
+/// A model that was fitted.
+pub(crate) struct FittedModel {
+    pub pipeline: AnyPipeline,
+    /// What preprocessing, a search for settings and fitting took.
+    pub seconds: f64,
+    /// What a reader should know, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// Fits `name` on the training part.
 ///
 /// # Errors
 /// Those of the preprocessor and of the model.
@@ -201,8 +216,9 @@ pub(crate) fn fit(
     train: (&FeatureMatrix, &Labels),
     test: (&FeatureMatrix, &Labels),
     settings: &FitSettings,
-) -> Result<(AnyPipeline, f64)> {
+) -> Result<FittedModel> {
     let start = Instant::now();
+    let mut notes = Vec::new();
     let preprocessor = name.preprocessing(features).fit(train.0)?;
     let x = preprocessor.transform(train.0)?;
     let classifier = match name {
@@ -228,13 +244,38 @@ pub(crate) fn fit(
                 .with_backend(settings.backend);
             AnyClassifier::Mlp(Box::new(config.fit_with(&x, train.1, options)?))
         }
-        ModelName::Ensemble => AnyClassifier::Ensemble(Box::new(fit_ensemble(&x, train.1, settings)?)),
+        ModelName::Ensemble => {
+            AnyClassifier::Ensemble(Box::new(fit_ensemble(&x, train.1, settings, &mut notes)?))
+        }
     };
     let seconds = start.elapsed().as_secs_f64();
-    Ok((Pipeline::new(preprocessor, classifier)?, seconds))
+    Ok(FittedModel {
+        pipeline: Pipeline::new(preprocessor, classifier)?,
+        seconds,
+        notes,
+    })
 }
 
-fn fit_ensemble(x: &FeatureMatrix, y: &Labels, settings: &FitSettings) -> Result<Ensemble> {
+fn fit_ensemble(
+    x: &FeatureMatrix,
+    y: &Labels,
+    settings: &FitSettings,
+    notes: &mut Vec<String>,
+) -> Result<Ensemble> {
+    // On the CPU the fused engine is the faster one by far.
+    let engine = if settings.backend == Backend::Wgpu {
+        Engine::Burn
+    } else {
+        Engine::Fused
+    };
+    let mut config = settings.ensemble.clone();
+    config = config
+        .with_seed(settings.training.seed)
+        .with_backend(settings.backend)
+        .with_engine(engine);
+    if let Some(search) = &settings.tune {
+        config = tuned(search, config, x, y, settings, notes)?;
+    }
     let mut progress = settings
         .show_progress
         .then(|| TrainingProgress::new(ModelName::Ensemble.name()));
@@ -242,15 +283,37 @@ fn fit_ensemble(x: &FeatureMatrix, y: &Labels, settings: &FitSettings) -> Result
         observer: progress.as_mut().map(|progress| progress as _),
         stop: settings.stop.clone(),
     };
-    // On the CPU the fused engine is the faster one by far.
-    let engine = if settings.backend == Backend::Wgpu {
-        Engine::Burn
-    } else {
-        Engine::Fused
-    };
-    let config = EnsembleConfig::default()
-        .with_seed(settings.training.seed)
-        .with_backend(settings.backend)
-        .with_engine(engine);
     Ok(config.fit_with(x, y, options)?)
+}
+
+/// The best settings that `search` finds on the training part.
+fn tuned(
+    search: &TuneConfig,
+    config: EnsembleConfig,
+    x: &FeatureMatrix,
+    y: &Labels,
+    settings: &FitSettings,
+    notes: &mut Vec<String>,
+) -> Result<EnsembleConfig> {
+    let search = search.clone().with_seed(settings.training.seed);
+    let mut tell = |trial: &Trial, n: usize, of: usize| {
+        let (rows, loss) = (trial.n_rows, trial.log_loss);
+        eprintln!("settings {n} of {of}: log loss {loss:.4} on {rows} rows");
+        ControlFlow::Continue(())
+    };
+    let options = TuneOptions {
+        observer: settings.show_progress.then_some(&mut tell as _),
+        stop: settings.stop.clone(),
+    };
+    let found = search.tune_with(&config, x, y, options)?;
+    let n = found.trials.len();
+    notes.push(match found.trials.iter().rev().find(|trial| trial.config == found.best) {
+        _ if found.was_interrupted => format!("the search for settings was stopped after {n} trials: kept the given ones"),
+        Some(trial) if found.best != config => format!(
+            "settings found on the training part in {n} trials: log loss {:.4} ± {:.4} less than with the given ones, in cross-validation",
+            trial.gain, trial.gain_error
+        ),
+        _ => format!("no better settings found on the training part in {n} trials: kept the given ones"),
+    });
+    Ok(found.best)
 }

@@ -15,7 +15,7 @@ use crate::evaluate::{
     over_repeats, score, test_loss,
 };
 use crate::experiment::class_counts;
-use crate::model::{AnyPipeline, fit};
+use crate::model::{AnyPipeline, FittedModel, fit};
 use crate::saved::{SavedModel, TrainingInfo};
 use crate::splits::Fitted;
 use crate::{Experiment, ModelName, Result, versions};
@@ -42,6 +42,7 @@ pub(crate) struct Run {
     has_same_majority: bool,
     pub(crate) p_test: Probabilities,
     pub(crate) fit_seconds: f64,
+    notes: Vec<String>,
     pub(crate) predict_seconds: f64,
 }
 
@@ -93,7 +94,11 @@ impl Experiment {
         let mut settings = self.config.fit.clone();
         settings.training.seed = seed;
         let (train, test) = ((&train_x, &train_y), (&test_x, &test_y));
-        let (pipeline, fit_seconds) = fit(name, &self.features, train, test, &settings)?;
+        let FittedModel {
+            pipeline,
+            seconds: fit_seconds,
+            notes,
+        } = fit(name, &self.features, train, test, &settings)?;
         let correction = match name {
             // What the others are measured against stays as it is.
             ModelName::Majority => None,
@@ -124,6 +129,7 @@ impl Experiment {
             has_same_majority: has_same_majority(&train_y, &test_y),
             p_test,
             fit_seconds,
+            notes,
             predict_seconds,
         })
     }
@@ -170,6 +176,7 @@ impl Experiment {
             },
             tests,
             warnings,
+            notes: own[0].notes.clone(),
             repeats: if own.len() > 1 { repeats } else { Vec::new() },
         })
     }

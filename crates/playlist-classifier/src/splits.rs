@@ -6,6 +6,9 @@ use crate::evaluate::PartSizes;
 use crate::run::Run;
 use crate::{Experiment, Result};
 
+/// The share of a training part that is tested on where the test part stays untouched.
+const WITHIN_TRAINING: f64 = 0.25;
+
 /// How tracks are divided into training and test parts.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SplitMethod {
@@ -127,6 +130,21 @@ impl Experiment {
         })
     }
 
+    /// The training part of `split`, divided again.
+    fn within_training(&self, split: &Split, seed: u64) -> Result<Split> {
+        let inner = SplitConfig::default()
+            .with_test_fraction(WITHIN_TRAINING)
+            .with_group_by(self.config.split.group_by())
+            .with_seed(seed)
+            .split(&self.table.select_rows(&split.train))?;
+        let rows = |inner: &[usize]| inner.iter().map(|row| split.train[*row]).collect();
+        Ok(Split {
+            train: rows(&inner.train),
+            valid: Vec::new(),
+            test: rows(&inner.test),
+        })
+    }
+
     /// Fits every model on every one of `splits`, which are not none.
     ///
     /// After a stop was asked for, the split in progress is finished (a network stops after its epoch) and no
@@ -135,7 +153,10 @@ impl Experiment {
         let mut first = None;
         let (mut sizes, mut runs) = (PartSizes::default(), Vec::new());
         for split in splits {
-            let (split, seed) = split?;
+            let (mut split, seed) = split?;
+            if self.config.within_training {
+                split = self.within_training(&split, seed)?;
+            }
             let models = self.config.models.iter();
             let run: Vec<Run> = models
                 .map(|name| self.fit(*name, &split, seed))

@@ -54,6 +54,7 @@ impl Experiment {
             },
             tests,
             warnings,
+            notes: Vec::new(),
             repeats: Vec::new(),
         };
         let mut report = self.report(&split, (1, 1), model.correction(), vec![section]);

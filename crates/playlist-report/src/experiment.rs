@@ -147,6 +147,8 @@ pub struct ModelSection {
     pub verdict: String,
     /// What went badly, for instance a fit that did not converge.
     pub warnings: Vec<String>,
+    /// What else a reader should know of the fit (first split), for instance what a search for settings came to.
+    pub notes: Vec<String>,
     /// The scores of every repeat, where there are several.
     pub repeats: Vec<MetricsSection>,
 }

@@ -270,9 +270,9 @@ pub fn experiment_text(report: &ExperimentReport) -> String {
     for model in &report.models {
         text.push_str(&printable(&model.verdict));
         text.push('\n');
-        for warning in &model.warnings {
-            let (name, warning) = (printable(&model.name), printable(warning));
-            text.push_str(&format!("  note on {name}: {warning}\n"));
+        for note in model.warnings.iter().chain(&model.notes) {
+            let (name, note) = (printable(&model.name), printable(note));
+            text.push_str(&format!("  note on {name}: {note}\n"));
         }
     }
     if let Some(explanation) = &report.explanation {
@@ -309,6 +309,7 @@ mod tests {
             tests: TestsSection::default(),
             verdict: format!("{name} is here."),
             warnings: vec!["column `a\u{1b}b` is odd".to_owned()],
+            notes: Vec::new(),
             repeats: Vec::new(),
         }
     }

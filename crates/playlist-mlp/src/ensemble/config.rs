@@ -4,6 +4,7 @@ use playlist_core::{ClassifierConfig, FeatureMatrix, Labels};
 use serde::{Deserialize, Serialize};
 
 use super::Ensemble;
+use super::kernel::Additive;
 use crate::{Backend, Error, Result};
 
 /// An ensemble of deep networks with a kernel machine as a second opinion: our best model for audio features.
@@ -26,7 +27,7 @@ use crate::{Backend, Error, Result};
 /// # Ok::<(), playlist_mlp::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct EnsembleConfig {
     /// The networks.
     pub network: EnsembleNetworkConfig,
@@ -57,7 +58,7 @@ pub enum Engine {
 
 /// The networks of an ensemble and their training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct EnsembleNetworkConfig {
     /// Parts into which the rows are cut; a network is trained on all but one, on which it is watched.
     pub folds: usize,
@@ -85,10 +86,15 @@ pub struct EnsembleNetworkConfig {
 
 /// A kernel machine: ridge regression on class indicators with a heavy-tailed Laplace kernel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct KernelConfig {
     /// Sharpness and ridge of each machine; they are weighted by their leave-one-out log loss.
     pub scales: Vec<KernelScale>,
+    /// The share of the likeness in which each quantity counts for itself, in [0, 1); the rest is of tracks that are near
+    /// in everything.
+    pub additive_share: f32,
+    /// How fast that part falls with the mean absolute difference of the coordinates, in [0, 1).
+    pub additive_slope: f32,
     /// Above this many rows only the first scale is fitted: the choice matters less there, and a solution costs the
     /// cube of the rows.
     pub select_below: usize,
@@ -143,7 +149,9 @@ impl Default for KernelConfig {
     fn default() -> Self {
         let scale = |gamma, ridge| KernelScale { gamma, ridge };
         Self {
-            scales: vec![scale(0.09, 1.0), scale(0.04, 2.0), scale(0.15, 0.5)],
+            scales: vec![scale(0.07, 1.3), scale(0.03, 2.6), scale(0.115, 0.65)],
+            additive_share: 0.26,
+            additive_slope: 0.23,
             select_below: 2_000,
             max_rows: 4_096,
         }
@@ -223,6 +231,8 @@ impl EnsembleConfig {
             ));
         }
         for (name, value) in [
+            ("kernel.additive_share", self.kernel.additive_share),
+            ("kernel.additive_slope", self.kernel.additive_slope),
             ("network.dropout", network.dropout),
             ("network.label_smoothing", network.label_smoothing),
         ] {
@@ -262,6 +272,15 @@ pub(crate) fn at_least(name: &'static str, value: usize, least: usize) -> Result
         return Err(setting(name, expected, value));
     }
     Ok(())
+}
+
+impl KernelConfig {
+    pub(crate) fn additive(&self, n_coordinates: usize) -> Additive {
+        Additive {
+            share: self.additive_share,
+            fall: self.additive_slope / n_coordinates.max(1) as f32,
+        }
+    }
 }
 
 impl EnsembleNetworkConfig {

@@ -16,6 +16,7 @@ pub(crate) struct Encoder {
     codes: Vec<Code>,
     /// Coordinates of the kernel alone, made of several columns.
     relations: Vec<Source>,
+    factors: Factors,
 }
 
 /// A value that varies continuously: a column, or one made of columns.
@@ -27,6 +28,40 @@ struct Quantity {
     edges: Vec<f32>,
     /// Normal scores, for columns; the kernel gets relations as they are.
     scores: Option<NormalScores>,
+    /// How much a difference counts for the kernel.
+    factor: f32,
+}
+
+/// How much differences in what is no column of numbers count for the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Factors {
+    key: f32,
+    mode: f32,
+    flag: f32,
+    balance: f32,
+    octave: f32,
+}
+
+/// Chosen, as [`column_factor`], by cross-validation over twelve tasks (`docs/model.md`).
+const FACTORS: Factors = Factors {
+    key: 0.16,
+    mode: 0.31,
+    flag: 0.38,
+    balance: 3.9,
+    octave: 0.26,
+};
+
+/// How much a difference in the normal scores of a column counts for the kernel.
+fn column_factor(name: &str) -> f32 {
+    match name.parse() {
+        Ok(AudioFeature::Danceability) => 0.78,
+        Ok(AudioFeature::DurationMs) => 0.88,
+        Ok(AudioFeature::Acousticness | AudioFeature::Instrumentalness) => 0.6,
+        Ok(AudioFeature::Loudness) => 0.4,
+        Ok(AudioFeature::Liveness | AudioFeature::Tempo) => 0.37,
+        _ => 0.46,
+    }
 }
 
 /// Where a value comes from; numbers are positions of columns.
@@ -130,6 +165,7 @@ impl Encoder {
             quantities: quantities.collect(),
             codes,
             relations,
+            factors: FACTORS,
         }
     }
 
@@ -151,6 +187,20 @@ impl Encoder {
             if at >= n_features {
                 return Err(format!("expected columns below {n_features}, found {at}"));
             }
+        }
+        let Factors {
+            key,
+            mode,
+            flag,
+            balance,
+            octave,
+        } = self.factors;
+        let factors = self.quantities.iter().map(|quantity| quantity.factor);
+        if !factors
+            .chain([key, mode, flag, balance, octave])
+            .all(f32::is_finite)
+        {
+            return Err("expected finite factors of coordinates".to_owned());
         }
         for quantity in &self.quantities {
             let edges = &quantity.edges;
@@ -231,31 +281,30 @@ impl Encoder {
     }
 
     /// Coordinates of rows for the kernel, `[n_samples, n_coordinates]`.
-    ///
-    /// The factors say how much a difference in each counts; they were chosen by cross-validation over
-    /// twelve tasks (`docs/model.md`).
     pub(crate) fn coordinates(&self, x: &FeatureMatrix) -> Vec<f32> {
-        let mut coordinates = Vec::new();
+        let (factors, mut coordinates) = (&self.factors, Vec::new());
         for row in (0..x.n_samples()).map(|row| x.row(row)) {
             for quantity in &self.quantities {
                 if let Some(scores) = &quantity.scores {
-                    coordinates.push(0.6 * scores.score(quantity.source.value(row)));
+                    coordinates.push(quantity.factor * scores.score(quantity.source.value(row)));
                 }
             }
             for code in &self.codes {
                 match *code {
-                    Code::Key(at) => coordinates.extend(circles(row[at]).map(|value| 0.125 * value)),
-                    Code::Mode(at) | Code::Missing(at) => coordinates.push(0.5 * row[at]),
-                    Code::TimeSignature(at) => coordinates.push(0.5 * flag(row[at] == 4.0)),
+                    Code::Key(at) => coordinates.extend(circles(row[at]).map(|value| factors.key * value)),
+                    Code::Mode(at) => coordinates.push(factors.mode * row[at]),
+                    Code::Missing(at) => coordinates.push(factors.flag * row[at]),
+                    Code::TimeSignature(at) => coordinates.push(factors.flag * flag(row[at] == 4.0)),
                 }
             }
             for relation in &self.relations {
                 let value = relation.value(row);
                 match relation {
                     Source::Octave { .. } => {
-                        coordinates.extend([0.2 * (TAU * value).sin(), 0.2 * (TAU * value).cos()]);
+                        let angle = TAU * value;
+                        coordinates.extend([angle.sin(), angle.cos()].map(|value| factors.octave * value));
                     }
-                    _ => coordinates.push(3.0 * value),
+                    _ => coordinates.push(factors.balance * value),
                 }
             }
         }
@@ -298,6 +347,10 @@ impl Quantity {
             source,
             edges,
             scores: matches!(source, Source::Column(_)).then(|| NormalScores::fit(&values)),
+            factor: match source {
+                Source::Column(at) => column_factor(&x.columns()[at]),
+                _ => 0.0,
+            },
         })
     }
 
@@ -368,8 +421,8 @@ mod tests {
         assert!(encoder.n_bins().is_empty());
         let coordinates = encoder.coordinates(&x);
         assert_eq!((encoder.n_coordinates(), coordinates.len()), (5, 10));
-        assert!((coordinates[0] - 0.125).abs() < 1e-6); // sine of three semitones
-        assert_eq!(coordinates[9], 0.5);
+        assert!((coordinates[0] - FACTORS.key).abs() < 1e-6); // sine of three semitones
+        assert_eq!(coordinates[9], FACTORS.flag);
     }
 
     #[test]

@@ -9,15 +9,28 @@ const STRAIGHT: f32 = 2.0;
 
 /// Kernel machines on the same rows, one a scale.
 ///
-/// The distance of two tracks is the sum of the absolute differences of their coordinates plus twice their
-/// straight distance; their likeness is the mean of exp(-gamma d) and exp(-3 gamma d).
+/// The distance d of two tracks is the sum of the absolute differences of their coordinates plus twice their straight
+/// distance. Their likeness is a mean of two, weighted as [`Additive`] says: the mean of exp(-gamma d) and
+/// exp(-3 gamma d), by which a track is judged by tracks that are near in everything; and one that falls in a straight
+/// line with the sum of differences, by which each quantity counts for itself.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct KernelMachine {
     pub n_samples: usize,
     pub n_coordinates: usize,
     /// `[n_coordinates, n_samples]`.
     pub coordinates: Vec<f32>,
+    pub additive: Additive,
     pub scales: Vec<ScaleFit>,
+}
+
+/// The part of the likeness in which each quantity counts for itself: 1 - fall * sum of absolute differences.
+///
+/// By itself it is that of Brownian motion in each coordinate, up to a constant: its machine is a sum of piecewise
+/// linear functions of one coordinate each.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Additive {
+    pub share: f32,
+    pub fall: f32,
 }
 
 /// What was fitted for one scale.
@@ -39,6 +52,7 @@ pub(crate) struct KernelData<'a> {
     pub n_coordinates: usize,
     /// 1 where a row is of a class or has a label, else 0: `[n_columns, n_samples]`.
     pub indicators: &'a [f32],
+    pub additive: Additive,
 }
 
 /// Column-major coordinates of row-major ones.
@@ -64,11 +78,11 @@ pub(crate) fn fit_scale(
 ) -> Option<(ScaleFit, Vec<f32>)> {
     let n = data.n_samples;
     let mut matrix = vec![0.0; n * n];
-    let mut distances = vec![0.0; n];
+    let mut distances = Distances::new(n);
     for (row, at) in matrix.chunks_exact_mut(n).enumerate() {
         let here = &data.coordinates[row * data.n_coordinates..][..data.n_coordinates];
-        distances_to(here, columns, &mut distances);
-        likeness(&distances, scale.gamma, at);
+        distances.measure(here, columns);
+        distances.likeness(scale.gamma, data.additive, at);
         at[row] += scale.ridge;
     }
     if !invert_factor(&mut matrix, n) {
@@ -131,23 +145,49 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + rest
 }
 
+/// The distances of one row to others.
+struct Distances {
+    /// Sums of absolute differences.
+    sums: Vec<f32>,
+    /// The same plus twice the straight distances.
+    totals: Vec<f32>,
+}
+
+impl Distances {
+    fn new(n: usize) -> Self {
+        Self {
+            sums: vec![0.0; n],
+            totals: vec![0.0; n],
+        }
+    }
+
+    /// Of `here` to every row of `columns`, `[n_coordinates, n]`.
+    fn measure(&mut self, here: &[f32], columns: &[f32]) {
+        distances_to(here, columns, &mut self.sums, &mut self.totals);
+    }
+
+    fn likeness(&self, gamma: f32, additive: Additive, out: &mut [f32]) {
+        likeness(&self.sums, &self.totals, gamma, additive, out);
+    }
+}
+
 dispatched! {
-    /// The distance of `here` to every row of `columns`, `[n_coordinates, n]`, into `distances`, `[n]`.
-    fn distances_to(here: &'a [f32], columns: &'a [f32], distances: &'a mut [f32]) = distances_to_body
+    fn distances_to(here: &'a [f32], columns: &'a [f32], sums: &'a mut [f32], totals: &'a mut [f32]) = distances_to_body
 }
 
 #[inline(always)]
-fn distances_to_body<const FUSED: bool>(here: &[f32], columns: &[f32], distances: &mut [f32]) {
-    let n = distances.len();
-    for (chunk, out) in distances.chunks_mut(LANES).enumerate() {
+fn distances_to_body<const FUSED: bool>(here: &[f32], columns: &[f32], sums: &mut [f32], totals: &mut [f32]) {
+    let n = sums.len();
+    let chunks = sums.chunks_mut(LANES).zip(totals.chunks_mut(LANES));
+    for (chunk, (sums, totals)) in chunks.enumerate() {
         let start = chunk * LANES;
         let (mut sum, mut squares) = ([0.0_f32; LANES], [0.0_f32; LANES]);
         for (value, column) in here.iter().zip(columns.chunks_exact(n)) {
             let mut there = [0.0; LANES];
-            if out.len() == LANES {
+            if sums.len() == LANES {
                 there.copy_from_slice(&column[start..][..LANES]);
             } else {
-                there[..out.len()].copy_from_slice(&column[start..]);
+                there[..sums.len()].copy_from_slice(&column[start..]);
             }
             for i in 0..LANES {
                 let difference = value - there[i];
@@ -155,27 +195,36 @@ fn distances_to_body<const FUSED: bool>(here: &[f32], columns: &[f32], distances
                 squares[i] += difference * difference;
             }
         }
-        for (i, out) in out.iter_mut().enumerate() {
-            *out = sum[i] + STRAIGHT * squares[i].sqrt();
+        for i in 0..sums.len() {
+            sums[i] = sum[i];
+            totals[i] = sum[i] + STRAIGHT * squares[i].sqrt();
         }
     }
 }
 
 dispatched! {
-    /// The likeness at every distance into `out`.
-    fn likeness(distances: &'a [f32], gamma: f32, out: &'a mut [f32]) = likeness_body
+    fn likeness(sums: &'a [f32], totals: &'a [f32], gamma: f32, additive: Additive, out: &'a mut [f32]) = likeness_body
 }
 
 #[inline(always)]
-fn likeness_body<const FUSED: bool>(distances: &[f32], gamma: f32, out: &mut [f32]) {
-    for (distances, out) in distances.chunks(LANES).zip(out.chunks_mut(LANES)) {
+fn likeness_body<const FUSED: bool>(
+    sums: &[f32],
+    totals: &[f32],
+    gamma: f32,
+    additive: Additive,
+    out: &mut [f32],
+) {
+    let near = 0.5 * (1.0 - additive.share);
+    let slope = additive.share * additive.fall;
+    let chunks = sums.chunks(LANES).zip(totals.chunks(LANES));
+    for ((sums, totals), out) in chunks.zip(out.chunks_mut(LANES)) {
         let mut x = [0.0; LANES];
-        for (x, distance) in x.iter_mut().zip(distances) {
+        for (x, distance) in x.iter_mut().zip(totals) {
             *x = -gamma * distance;
         }
         let e = exp::<FUSED>(x);
-        for (out, e) in out.iter_mut().zip(e) {
-            *out = 0.5 * (e + e * e * e);
+        for ((out, e), sum) in out.iter_mut().zip(e).zip(sums) {
+            *out = near * (e + e * e * e) + (additive.share - slope * sum);
         }
     }
 }
@@ -184,12 +233,12 @@ impl KernelMachine {
     /// The scores of rows, `[n, n_coordinates]`: for each scale `[n, n_columns]`.
     pub(crate) fn scores(&self, coordinates: &[f32], n: usize) -> Vec<Vec<f32>> {
         let mut scores = vec![Vec::new(); self.scales.len()];
-        let (mut distances, mut like) = (vec![0.0; self.n_samples], vec![0.0; self.n_samples]);
+        let (mut distances, mut like) = (Distances::new(self.n_samples), vec![0.0; self.n_samples]);
         for row in 0..n {
             let here = &coordinates[row * self.n_coordinates..][..self.n_coordinates];
-            distances_to(here, &self.coordinates, &mut distances);
+            distances.measure(here, &self.coordinates);
             for (fit, scores) in self.scales.iter().zip(&mut scores) {
-                likeness(&distances, fit.scale.gamma, &mut like);
+                distances.likeness(fit.scale.gamma, self.additive, &mut like);
                 let classes = fit.weights.chunks_exact(self.n_samples).zip(&fit.shares);
                 scores.extend(classes.map(|(weights, share)| share + dot(weights, &like)));
             }
@@ -217,6 +266,10 @@ mod tests {
             gamma: 0.5,
             ridge: 0.7,
         };
+        let additive = Additive {
+            share: 0.3,
+            fall: 0.1,
+        };
         let fit = |coordinates: &[f32], y: &[usize]| {
             let indicators = indicators(y);
             let data = KernelData {
@@ -224,6 +277,7 @@ mod tests {
                 coordinates,
                 n_coordinates: 2,
                 indicators: &indicators,
+                additive,
             };
             let columns = by_coordinate(coordinates, 2);
             let (fit, scores) = fit_scale(data, &columns, scale).unwrap();
@@ -231,6 +285,7 @@ mod tests {
                 n_samples: y.len(),
                 n_coordinates: 2,
                 coordinates: columns,
+                additive,
                 scales: vec![fit],
             };
             (machine, scores)
@@ -248,10 +303,10 @@ mod tests {
             let (mut machine, _) = fit(&rest_x, &rest_y);
             let target: Vec<f32> = rest_y.iter().map(|y| *y as f32 - share).collect();
             let mut matrix = vec![0.0; 39 * 39];
-            let mut distances = vec![0.0; 39];
+            let mut distances = Distances::new(39);
             for row in 0..39 {
-                distances_to(&rest_x[row * 2..][..2], &machine.coordinates, &mut distances);
-                likeness(&distances, scale.gamma, &mut matrix[row * 39..][..39]);
+                distances.measure(&rest_x[row * 2..][..2], &machine.coordinates);
+                distances.likeness(scale.gamma, additive, &mut matrix[row * 39..][..39]);
                 matrix[row * 40] += scale.ridge;
             }
             assert!(invert_factor(&mut matrix, 39));
