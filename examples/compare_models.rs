@@ -17,9 +17,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
+use common::pages::{PageArgs, command};
 use common::{FitArgs, SplitArgs};
 use playlist_classifier::core::{AudioFeature, Overwrite, write_file};
-use playlist_classifier::report::{ComparisonReport, comparison_markdown, comparison_text, to_json};
+use playlist_classifier::report::{
+    ComparisonReport, comparison_figures, comparison_markdown, comparison_page, comparison_text, to_json,
+};
 use playlist_classifier::{ExperimentConfig, ModelName, compare_models};
 
 /// Which model is best? Compares models on any number of labelled tables.
@@ -60,6 +63,8 @@ struct Cli {
     /// Write the results as a Markdown table
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
+    #[command(flatten)]
+    page: PageArgs,
     /// Replace files that exist
     #[arg(long)]
     overwrite: bool,
@@ -71,13 +76,14 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
-    if let Some(path) = cli
-        .markdown
-        .as_deref()
-        .filter(|path| !cli.overwrite && path.exists())
-    {
-        return Err(common::exists_already(path));
-    }
+    let overwrite = if cli.overwrite {
+        Overwrite::Allow
+    } else {
+        Overwrite::Refuse
+    };
+    let mut targets = cli.page.targets(&["comparison".to_owned()])?;
+    targets.extend(cli.markdown.clone());
+    common::check_targets(&targets, overwrite)?;
     let stop = common::stop_on_ctrl_c()?;
     let config = ExperimentConfig {
         features: cli.features.clone(),
@@ -108,15 +114,13 @@ fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
         comparison_text(&report)
     })?;
     if let Some(path) = &cli.markdown {
-        let overwrite = if cli.overwrite {
-            Overwrite::Allow
-        } else {
-            Overwrite::Refuse
-        };
         write_file(path, comparison_markdown(&report).as_bytes(), overwrite)?;
         eprintln!("wrote {}", path.display());
     }
-    Ok(())
+    cli.page
+        .write_figures(|| comparison_figures(&report), overwrite)?;
+    cli.page
+        .write_page(|| comparison_page(&report, &command()), overwrite)
 }
 
 fn with_peers(report: ComparisonReport, path: &Path) -> Result<ComparisonReport, Box<dyn Error>> {

@@ -6,6 +6,7 @@
 //! cargo run --example playlist_classifier
 //! cargo run --example playlist_classifier -- --positive liked.csv --negative disliked.csv --repeats 10
 //! cargo run --example playlist_classifier -- --table tracks.parquet --label playlist --json
+//! cargo run --example playlist_classifier -- --explain --html report.html --plots figures
 //! ```
 //!
 //! It prints the data report, one table with the majority class in it, and a verdict a model. Exit code 0 on
@@ -18,10 +19,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
+use common::pages::{PageArgs, command};
 use common::{DataArgs, ExplainArgs, ModelArgs, OutputArgs, SplitArgs};
-use playlist_classifier::core::write_file;
-use playlist_classifier::report::{experiment_text, to_json};
-use playlist_classifier::{AnyClassifier, Experiment, Outcome, SavedModel, write_predictions};
+use playlist_classifier::core::{AudioFeature, write_file};
+use playlist_classifier::report::{
+    charts_text, experiment_figures, experiment_page, experiment_text, figure_names, to_json,
+};
+use playlist_classifier::{AnyClassifier, Experiment, ModelName, Outcome, SavedModel, write_predictions};
 
 /// Does this track belong on this playlist? Compares models on labelled tracks.
 #[derive(Parser, Debug)]
@@ -37,6 +41,11 @@ struct Cli {
     explain: ExplainArgs,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    page: PageArgs,
+    /// Draw losses and each feature by class as text below the results
+    #[arg(long, conflicts_with = "json")]
+    charts: bool,
     /// Save the last of the models as one file
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
@@ -53,7 +62,8 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
     check_outputs(cli)?;
     let stop = common::stop_on_ctrl_c()?;
-    let config = common::experiment_config(&cli.data, &cli.split, &cli.model, &cli.output, stop.clone())?;
+    let watch_test = cli.output.out.is_some() || cli.page.is_asked_for() || cli.charts;
+    let config = common::experiment_config(&cli.data, &cli.split, &cli.model, watch_test, stop.clone())?;
     let source = cli.data.source();
     let experiment = Experiment::read(&source, config)?;
     let loaded = match &cli.load {
@@ -77,7 +87,19 @@ fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
         experiment_text(&outcome.report)
     };
     common::print(&text)?;
-    write_outputs(cli, &experiment, &outcome)
+    write_outputs(cli, &experiment, &outcome)?;
+    if !cli.charts && !cli.page.is_asked_for() {
+        return Ok(());
+    }
+    let details = experiment.details(&outcome, loaded.as_ref(), &command())?;
+    if cli.charts {
+        common::print(&format!("\n{}", charts_text(&details)))?;
+    }
+    let (report, overwrite) = (&outcome.report, cli.output.overwriting());
+    cli.page
+        .write_figures(|| experiment_figures(report, &details), overwrite)?;
+    cli.page
+        .write_page(|| experiment_page(report, &details), overwrite)
 }
 
 /// Refuses to begin what could not be written in the end.
@@ -100,6 +122,9 @@ fn check_outputs(cli: &Cli) -> Result<(), Box<dyn Error>> {
         let networks = models.iter().filter(|model| model.has_history());
         targets.extend(networks.map(|model| folder.join(format!("{model}-history.json"))));
     }
+    let models = ModelName::ALL.map(ModelName::name);
+    let features = AudioFeature::ALL.map(AudioFeature::column);
+    targets.extend(cli.page.targets(&figure_names(&models, &features))?);
     common::check_targets(&targets, cli.output.overwriting())
 }
 

@@ -109,6 +109,8 @@ fn heavy_libraries_stay_in_one_crate_each() {
         ("linfa", "playlist-logistic"),
         ("linfa-logistic", "playlist-logistic"),
         ("ndarray", "playlist-logistic"),
+        ("maud", "playlist-report"),
+        ("plotters", "playlist-report"),
         ("rspotify", "playlist-spotify"),
         ("ureq", "playlist-spotify"),
         ("rusqlite", "playlist-spotify"),

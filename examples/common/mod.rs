@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each example uses its part of this")]
 
 pub mod fetch;
+pub mod pages;
 
 use std::error::Error;
 use std::io::{IsTerminal, Write};
@@ -286,7 +287,7 @@ pub fn experiment_config(
     data: &DataArgs,
     split: &SplitArgs,
     model: &ModelArgs,
-    output: &OutputArgs,
+    watch_test: bool,
     stop: StopSignal,
 ) -> Result<ExperimentConfig, Box<dyn Error>> {
     let balance = match data.balance {
@@ -307,7 +308,7 @@ pub fn experiment_config(
         prior: model.prior,
         positive_class: data.positive_class.clone(),
         fit: FitSettings {
-            watch_test: output.out.is_some(),
+            watch_test,
             ..model.fit.settings(stop)?
         },
     })

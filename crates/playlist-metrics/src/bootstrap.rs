@@ -107,6 +107,72 @@ pub fn bootstrap_interval(
     })
 }
 
+/// Returns the pointwise percentile band of a curve: for each of its points the interval that holds the middle `level`
+/// of its values over `n_resamples` draws of the rows.
+///
+/// Draws as [`bootstrap_interval`] does and calls `curve` with each draw; a draw on which it has no value (`None`) is
+/// left out. Each point has an interval of its own, so a whole curve leaves the band somewhere more often than
+/// `1 - level`.
+///
+/// # Shapes
+/// `indices`: `[n_samples]`, each below `n_samples`; every curve has one number of points, that of the result.
+///
+/// # Errors
+/// Those of [`bootstrap_interval`]; [`Error::LengthMismatch`]: curves of different lengths.
+///
+/// # Examples
+/// ```
+/// let values = [3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0, 6.0];
+/// let band = playlist_metrics::bootstrap_band(8, 500, 0.9, 7, |rows| {
+///     let mean = rows.iter().map(|&row| values[row]).sum::<f64>() / 8.0;
+///     Some(vec![mean, 10.0 - mean])
+/// })?;
+/// assert!(band[0].lower < 3.875 && 3.875 < band[0].upper);
+/// assert!((band[0].lower + band[1].upper - 10.0).abs() < 1e-9);
+/// # Ok::<(), playlist_metrics::Error>(())
+/// ```
+pub fn bootstrap_band(
+    n_samples: usize,
+    n_resamples: usize,
+    level: f64,
+    seed: u64,
+    mut curve: impl FnMut(&[usize]) -> Option<Vec<f64>>,
+) -> Result<Vec<Interval>> {
+    let tail = outside(level)? / 2.0;
+    let mut points: Vec<Vec<f64>> = Vec::new();
+    let mut other_length = None;
+    let drawn = bootstrap_interval(n_samples, n_resamples, level, seed, |rows| {
+        let values = curve(rows)?;
+        if points.is_empty() {
+            points = vec![Vec::with_capacity(n_resamples); values.len()];
+        }
+        if values.len() != points.len() {
+            other_length.get_or_insert(values.len());
+        }
+        for (point, value) in points.iter_mut().zip(&values) {
+            point.push(*value);
+        }
+        Some(0.0)
+    });
+    drawn?;
+    if let Some(found) = other_length {
+        return Err(Error::LengthMismatch {
+            name: "curve",
+            expected: points.len(),
+            found,
+        });
+    }
+    let interval = |mut values: Vec<f64>| {
+        values.sort_unstable_by(f64::total_cmp);
+        Interval {
+            lower: quantile(&values, tail),
+            upper: quantile(&values, 1.0 - tail),
+            level,
+        }
+    };
+    Ok(points.into_iter().map(interval).collect())
+}
+
 /// A uniform index below `n`: the high word of a product, redrawn where it would be biased.
 fn index_below(generator: &mut impl Rng, n: usize) -> usize {
     let n = n as u64;

@@ -26,7 +26,7 @@
 //! | the probabilities | [`log_loss`], [`log_loss_from_logits`], [`brier_score`], [`log_loss_multiclass`], [`brier_multiclass`] |
 //! | their honesty | [`expected_calibration_error`], [`calibration_curve`], [`top_class_calibration_error`]; of which how much is chance: [`calibration_floor`], [`top_class_calibration_floor`] |
 //! | where to cut | [`ThresholdRule`] |
-//! | how sure a number is | [`wilson_interval`], [`delong_interval`], [`bootstrap_interval`], [`mean_interval`], [`corrected_mean_interval`] |
+//! | how sure a number is | [`wilson_interval`], [`delong_interval`], [`bootstrap_interval`], [`bootstrap_band`], [`mean_interval`], [`corrected_mean_interval`] |
 //! | whether a difference is real | [`mcnemar`], [`delong_test`], [`better_than_majority`], [`auc_better_than_chance`], [`corrected_resampled_t_test`], [`signed_rank_test`] |
 //!
 //! Four rules hold throughout. A metric without a value is `None` or an [`Error`], never 0 or NaN.
@@ -53,7 +53,7 @@ mod signed_rank;
 mod sort;
 mod threshold;
 
-pub use bootstrap::{Bootstrap, bootstrap_interval};
+pub use bootstrap::{Bootstrap, bootstrap_band, bootstrap_interval};
 pub use calibration::{CalibrationBin, CalibrationBins, calibration_curve, expected_calibration_error};
 pub use calibration_floor::{CalibrationFloor, calibration_floor, top_class_calibration_floor};
 pub use confusion::ConfusionCounts;

@@ -101,7 +101,7 @@ pub struct PairedSection {
 }
 
 /// The scores that the tables of text show, each with the words above its column.
-const SHOWN: [(&str, &str); 4] = [
+pub(crate) const SHOWN: [(&str, &str); 4] = [
     ("roc_auc", "ROC AUC"),
     ("log_loss", "log loss"),
     ("calibration_error", "calibration error"),
@@ -345,7 +345,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// One sentence a pair of models; each pair once, in the order of the models.
-fn sentences(report: &ComparisonReport) -> Vec<String> {
+pub(crate) fn sentences(report: &ComparisonReport) -> Vec<String> {
     let position = |name: &str| report.overall.iter().position(|model| model.name == name);
     let mut sentences = Vec::new();
     // One table is no sample of tables.
@@ -379,7 +379,7 @@ fn sentences(report: &ComparisonReport) -> Vec<String> {
     sentences
 }
 
-fn warned(report: &ComparisonReport) -> impl Iterator<Item = (&TaskSection, &TaskModelSection)> {
+pub(crate) fn warned(report: &ComparisonReport) -> impl Iterator<Item = (&TaskSection, &TaskModelSection)> {
     let all = report
         .tasks
         .iter()

@@ -128,6 +128,13 @@ impl ModelPredictions {
         }
     }
 
+    /// The most probable of more than two classes of one track, the first of equals, and its probability.
+    pub(crate) fn answers_at(&self, row: usize, n_classes: usize) -> (usize, f32) {
+        let row = &self.p[row * n_classes..(row + 1) * n_classes];
+        let all = row.iter().copied().enumerate().rev();
+        all.max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((0, 0.0))
+    }
+
     /// The most probable class of each track and its probability; of two the positive one from the threshold on.
     #[must_use]
     pub fn answers(&self, n_classes: usize) -> Vec<(usize, f32)> {
@@ -142,10 +149,7 @@ impl ModelPredictions {
             };
             return self.p.iter().map(answer).collect();
         }
-        let best = |row: &[f32]| {
-            let all = row.iter().copied().enumerate().rev();
-            all.max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((0, 0.0))
-        };
-        self.p.chunks_exact(n_classes.max(1)).map(best).collect()
+        let n_tracks = self.p.len() / n_classes.max(1);
+        (0..n_tracks).map(|row| self.answers_at(row, n_classes)).collect()
     }
 }

@@ -14,6 +14,17 @@ pub enum Error {
         #[from]
         source: serde_json::Error,
     },
+    /// A figure could not be drawn.
+    #[error("the figure `{name}` could not be drawn")]
+    Figure {
+        /// The figure.
+        name: String,
+        /// What the plotting library said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A score could not be computed.
+    #[error(transparent)]
+    Metrics(#[from] playlist_metrics::Error),
     /// Results that were measured on other rows than those that they are to be compared with.
     #[error(
         "table `{task}` has {} rows, {} classes and {} splits here, and {}, {} and {} in the other results: measure both on the same",

@@ -102,6 +102,24 @@ pub(crate) fn shares(feature: &FeatureValues, bins: &Bins, y: &[usize], n_classe
     counts
 }
 
+/// The quantile of sorted values at `share`, the nearest value.
+pub(crate) fn quantile(sorted: &[f32], share: f64) -> Option<f32> {
+    let last = sorted.len().checked_sub(1)?;
+    Some(sorted[(last as f64 * share).round() as usize])
+}
+
+/// The known values of each class, ascending.
+pub(crate) fn sorted_by_class(feature: &FeatureValues, y: &[usize], n_classes: usize) -> Vec<Vec<f32>> {
+    let mut values = vec![Vec::new(); n_classes];
+    for (value, class) in feature.values.iter().zip(y) {
+        values[*class].extend(*value);
+    }
+    for class in &mut values {
+        class.sort_unstable_by(f32::total_cmp);
+    }
+    values
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

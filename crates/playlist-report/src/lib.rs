@@ -6,7 +6,9 @@ mod effect;
 mod error;
 mod experiment;
 mod explanation;
+mod figure;
 mod histogram;
+mod page;
 mod printable;
 mod ranking;
 mod ranking_text;
@@ -30,6 +32,8 @@ pub use explanation::{
     ContributionSection, DependencePoint, DependenceSection, ExplanationSamples, ExplanationSection,
     ImportanceSection, TrackExplanation, explanation_text,
 };
+pub use figure::{Figure, experiment_figures, figure_names};
+pub use page::{Cells, DataTable, TableColumn, comparison_figures, comparison_page, experiment_page};
 pub use printable::printable;
 pub use ranking::{
     CandidateTrack, CandidatesSection, CheckMethod, CheckSection, KnownBy, Others, RankedTrack,
