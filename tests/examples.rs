@@ -144,6 +144,7 @@ fn the_json_keeps_its_schema_and_its_numbers() {
                 "intervals",
                 "metrics",
                 "name",
+                "notes",
                 "predict_seconds",
                 "repeats",
                 "tests",

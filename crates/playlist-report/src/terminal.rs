@@ -101,7 +101,7 @@ fn split_line(split: &SplitSection) -> String {
 }
 
 /// The class shares that probabilities hold for, where these are not those of the training part.
-fn prior_lines(report: &ExperimentReport) -> Option<String> {
+pub(crate) fn prior_lines(report: &ExperimentReport) -> Option<String> {
     let PriorSection { setting, classes } = &report.prior;
     if classes.is_empty() {
         return None;
@@ -129,7 +129,7 @@ fn prior_lines(report: &ExperimentReport) -> Option<String> {
 }
 
 /// How many splits there are.
-fn times(split: &SplitSection) -> String {
+pub(crate) fn times(split: &SplitSection) -> String {
     let (made, asked) = (split.repeats, split.repeats_asked);
     if let Some(folds) = split.folds {
         return match asked / folds.max(1) {

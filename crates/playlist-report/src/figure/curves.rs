@@ -14,8 +14,10 @@ use crate::figure::canvas::{Figure, Frame, MUTED, SERIES, band, dashes, line};
 const GRID_POINTS: usize = 101;
 /// The most points of a line; more are not told apart.
 const MOST_POINTS: usize = 240;
-/// Resamples for a band.
-const N_RESAMPLES: usize = 200;
+/// Resamples for a band; the fewer the more there is to sort.
+const fn n_resamples(n_tracks: usize) -> usize {
+    if n_tracks > 5_000 { 100 } else { 200 }
+}
 /// The most classes that get a colour each.
 pub(crate) const MOST_COLOURS: usize = SERIES.len();
 
@@ -181,7 +183,7 @@ fn binary_curve(
 ) -> Result<Figure> {
     let y = details.positives();
     let points = kind.points(&y, &model.p).unwrap_or_default();
-    let banded = bootstrap_band(y.len(), N_RESAMPLES, 0.95, 0, |rows| {
+    let banded = bootstrap_band(y.len(), n_resamples(y.len()), 0.95, 0, |rows| {
         let y: Vec<bool> = rows.iter().map(|row| y[*row]).collect();
         let p: Vec<f32> = rows.iter().map(|row| model.p[*row]).collect();
         kind.on_grid(&y, &p)
@@ -200,7 +202,8 @@ fn binary_curve(
     };
     if banded.is_ok() {
         frame.description.push_str(&format!(
-            " The band holds 95 % of the curves of {N_RESAMPLES} redraws of the test tracks, place by place."
+            " The band holds 95 % of the curves of {} redraws of the test tracks, place by place.",
+            n_resamples(y.len())
         ));
     }
     frame.draw(|chart| {

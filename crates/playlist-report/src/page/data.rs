@@ -3,10 +3,12 @@
 use maud::{Markup, html};
 
 use super::framed;
-use crate::{ClassCount, DatasetSection, SplitSection, printable};
+use crate::terminal::{prior_lines, times};
+use crate::{ClassCount, DatasetSection, ExperimentReport, SplitSection, printable};
 
 /// What was read and kept, and how it was divided.
-pub(crate) fn data(dataset: &DatasetSection, split: &SplitSection) -> Markup {
+pub(crate) fn data(report: &ExperimentReport) -> Markup {
+    let ExperimentReport { dataset, split, .. } = report;
     let positive = dataset.positive_class.as_deref();
     html! {
         (framed("Files read", &html! {
@@ -26,9 +28,9 @@ pub(crate) fn data(dataset: &DatasetSection, split: &SplitSection) -> Markup {
         p { "Split " (printable(&split.method)) ", by " (printable(&split.group_by)) ": " (split.n_train) " tracks to learn from, "
             @if split.n_valid > 0 { (split.n_valid) " of a validation part (not used), " }
             (split.n_test) " to test on"
-            @if split.repeats > 1 { "; " (split.repeats) " splits, scores are means over them" }
-            @if split.repeats < split.repeats_asked { " (" (split.repeats_asked) " were asked for)" }
+            (times(split))
             "." }
+        @if let Some(prior) = prior_lines(report) { p { (prior.trim()) "." } }
     }
 }
 

@@ -34,7 +34,7 @@ pub fn experiment_page(report: &ExperimentReport, details: &ExperimentDetails) -
     sections.extend([
         Section::new("features", "Features", features(&figures)),
         Section::new("tracks", "Tracks", tracks_section(&tracks)),
-        Section::new("data", "Data", data(&report.dataset, &report.split)),
+        Section::new("data", "Data", data(report)),
         Section::new("dropped", "Dropped and missing", dropped(&report.dataset)),
         Section::new("origin", "How it was made", origin_of(report, details)),
     ]);
@@ -118,7 +118,7 @@ fn models(report: &ExperimentReport, figures: &Figures) -> Markup {
         }))
         h3 { "Verdicts" }
         ul { @for model in &report.models {
-            li { (printable(&model.verdict)) @for warning in &model.warnings { br; span.quiet { "Note: " (printable(warning)) } } }
+            li { (printable(&model.verdict)) @for warning in model.warnings.iter().chain(&model.notes) { br; span.quiet { "Note: " (printable(warning)) } } }
         } }
         (figure(&figures.roc))
     }
