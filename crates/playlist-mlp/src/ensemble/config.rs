@@ -118,7 +118,7 @@ impl Default for EnsembleConfig {
         Self {
             network: EnsembleNetworkConfig::default(),
             kernel: KernelConfig::default(),
-            network_share: 0.35,
+            network_share: 0.2,
             seed: 0,
             backend: Backend::default(),
             engine: Engine::Fused,

@@ -81,7 +81,9 @@ pub(crate) fn fit_scale(
     let mut distances = Distances::new(n);
     for (row, at) in matrix.chunks_exact_mut(n).enumerate() {
         let here = &data.coordinates[row * data.n_coordinates..][..data.n_coordinates];
-        distances.measure(here, columns);
+        // The factorisation reads the lower triangle alone.
+        let at = &mut at[..=row];
+        distances.measure(here, columns, at.len());
         distances.likeness(scale.gamma, data.additive, at);
         at[row] += scale.ridge;
     }
@@ -161,23 +163,31 @@ impl Distances {
         }
     }
 
-    /// Of `here` to every row of `columns`, `[n_coordinates, n]`.
-    fn measure(&mut self, here: &[f32], columns: &[f32]) {
-        distances_to(here, columns, &mut self.sums, &mut self.totals);
+    /// Of `here` to the first `m` rows of `columns`, `[n_coordinates, n]`.
+    fn measure(&mut self, here: &[f32], columns: &[f32], m: usize) {
+        let n = self.sums.len();
+        distances_to(here, columns, n, &mut self.sums[..m], &mut self.totals[..m]);
     }
 
+    /// Of as many rows as `out` has room for.
     fn likeness(&self, gamma: f32, additive: Additive, out: &mut [f32]) {
-        likeness(&self.sums, &self.totals, gamma, additive, out);
+        let m = out.len();
+        likeness(&self.sums[..m], &self.totals[..m], gamma, additive, out);
     }
 }
 
 dispatched! {
-    fn distances_to(here: &'a [f32], columns: &'a [f32], sums: &'a mut [f32], totals: &'a mut [f32]) = distances_to_body
+    fn distances_to(here: &'a [f32], columns: &'a [f32], n: usize, sums: &'a mut [f32], totals: &'a mut [f32]) = distances_to_body
 }
 
 #[inline(always)]
-fn distances_to_body<const FUSED: bool>(here: &[f32], columns: &[f32], sums: &mut [f32], totals: &mut [f32]) {
-    let n = sums.len();
+fn distances_to_body<const FUSED: bool>(
+    here: &[f32],
+    columns: &[f32],
+    n: usize,
+    sums: &mut [f32],
+    totals: &mut [f32],
+) {
     let chunks = sums.chunks_mut(LANES).zip(totals.chunks_mut(LANES));
     for (chunk, (sums, totals)) in chunks.enumerate() {
         let start = chunk * LANES;
@@ -187,7 +197,7 @@ fn distances_to_body<const FUSED: bool>(here: &[f32], columns: &[f32], sums: &mu
             if sums.len() == LANES {
                 there.copy_from_slice(&column[start..][..LANES]);
             } else {
-                there[..sums.len()].copy_from_slice(&column[start..]);
+                there[..sums.len()].copy_from_slice(&column[start..][..sums.len()]);
             }
             for i in 0..LANES {
                 let difference = value - there[i];
@@ -236,7 +246,7 @@ impl KernelMachine {
         let (mut distances, mut like) = (Distances::new(self.n_samples), vec![0.0; self.n_samples]);
         for row in 0..n {
             let here = &coordinates[row * self.n_coordinates..][..self.n_coordinates];
-            distances.measure(here, &self.coordinates);
+            distances.measure(here, &self.coordinates, self.n_samples);
             for (fit, scores) in self.scales.iter().zip(&mut scores) {
                 distances.likeness(fit.scale.gamma, self.additive, &mut like);
                 let classes = fit.weights.chunks_exact(self.n_samples).zip(&fit.shares);
@@ -305,7 +315,7 @@ mod tests {
             let mut matrix = vec![0.0; 39 * 39];
             let mut distances = Distances::new(39);
             for row in 0..39 {
-                distances.measure(&rest_x[row * 2..][..2], &machine.coordinates);
+                distances.measure(&rest_x[row * 2..][..2], &machine.coordinates, 39);
                 distances.likeness(scale.gamma, additive, &mut matrix[row * 39..][..39]);
                 matrix[row * 40] += scale.ridge;
             }
