@@ -131,7 +131,7 @@ impl Default for EnsembleNetworkConfig {
     fn default() -> Self {
         Self {
             folds: 4,
-            members_per_fold: 2,
+            members_per_fold: 1,
             hidden_layers: 2,
             width: 48,
             bins: 24,
