@@ -9,6 +9,7 @@ use std::error::Error;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -19,9 +20,10 @@ use playlist_classifier::dataset::{Balance, GroupBy};
 use playlist_classifier::metrics::ThresholdRule;
 use playlist_classifier::mlp::{Backend, EnsembleConfig, StopSignal, TrainingConfig, TuneConfig};
 use playlist_classifier::report::{ExplanationSection, printable};
+use playlist_classifier::spotify::StopFlag;
 use playlist_classifier::{
-    Experiment, ExperimentConfig, ExplainConfig, FitSettings, ModelName, Outcome, SavedModel, Source,
-    SplitMethod,
+    Experiment, ExperimentConfig, ExplainConfig, FeatureLookup, FitSettings, Lookup, ModelName, Outcome,
+    SavedModel, Source, SplitMethod,
 };
 
 /// Which tracks.
@@ -219,6 +221,35 @@ impl ExplainArgs {
     }
 }
 
+/// Where features come from that files do not bring along.
+#[derive(Args, Debug)]
+pub struct LookupArgs {
+    /// Look features up that files lack: catalogue=FILE, reccobeats (sends ids away); separated by commas
+    #[arg(long, value_name = "SOURCE,...", value_delimiter = ',', value_parser = lookup)]
+    pub features: Vec<FeatureLookup>,
+}
+
+impl LookupArgs {
+    /// The lookup, stopping when `stop` asks for it; says first where ids go.
+    pub fn lookup(&self, stop: &StopFlag) -> Lookup {
+        for lookup in &self.features {
+            if let Some(host) = lookup.sends_ids_to() {
+                eprintln!("{lookup}: ids of tracks without features go to {host}");
+            }
+        }
+        Lookup {
+            sources: self.features.clone(),
+            stop: stop.clone(),
+            tell: Arc::new(|text| eprintln!("{}", printable(text))),
+        }
+    }
+}
+
+/// Says on standard error what is done next.
+pub fn say_step(step: &str) {
+    eprintln!("{}", printable(step));
+}
+
 /// What is written.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Output")]
@@ -240,11 +271,16 @@ pub struct OutputArgs {
 impl OutputArgs {
     /// Whether files that exist may be replaced.
     pub fn overwriting(&self) -> Overwrite {
-        if self.overwrite {
-            Overwrite::Allow
-        } else {
-            Overwrite::Refuse
-        }
+        overwriting(self.overwrite)
+    }
+}
+
+/// What `--overwrite` means.
+pub fn overwriting(is_asked_for: bool) -> Overwrite {
+    if is_asked_for {
+        Overwrite::Allow
+    } else {
+        Overwrite::Refuse
     }
 }
 
@@ -273,7 +309,7 @@ impl DataArgs {
 }
 
 /// A shipped table: below the current folder, or where the example was built.
-fn shipped(name: &str) -> PathBuf {
+pub fn shipped(name: &str) -> PathBuf {
     let path = Path::new("datasets").join(name);
     if path.exists() {
         path
@@ -314,7 +350,8 @@ pub fn experiment_config(
     })
 }
 
-fn share(text: &str) -> Result<f64, String> {
+/// A share, neither nothing nor all.
+pub fn share(text: &str) -> Result<f64, String> {
     let value: f64 = text
         .parse()
         .map_err(|_| "expected a number between 0 and 1".to_owned())?;
@@ -322,6 +359,23 @@ fn share(text: &str) -> Result<f64, String> {
         Ok(value)
     } else {
         Err("expected a number between 0 and 1".to_owned())
+    }
+}
+
+/// A probability.
+pub fn probability(text: &str) -> Result<f64, String> {
+    let value = text.parse().ok().filter(|value| (0.0..=1.0).contains(value));
+    value.ok_or_else(|| "expected a probability from 0 to 1".to_owned())
+}
+
+/// A source of features that needs no sign-in.
+fn lookup(text: &str) -> Result<FeatureLookup, String> {
+    match text.parse() {
+        Ok(FeatureLookup::Spotify) => {
+            Err("needs a sign-in: fetch the tracks with the example fetch_playlists first".to_owned())
+        }
+        Ok(lookup) => Ok(lookup),
+        Err(error) => Err(error.to_string()),
     }
 }
 
@@ -334,7 +388,8 @@ fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
-fn at_least_one(text: &str) -> Result<usize, String> {
+/// A number of something.
+pub fn at_least_one(text: &str) -> Result<usize, String> {
     let value = text.parse().ok().filter(|value: &usize| *value > 0);
     value.ok_or_else(|| "expected a whole number from 1 on".to_owned())
 }
@@ -419,6 +474,17 @@ pub fn stop_on_ctrl_c() -> Result<StopSignal, Box<dyn Error>> {
     let asked = stop.clone();
     on_ctrl_c(move || asked.request())?;
     Ok(stop)
+}
+
+/// As [`stop_on_ctrl_c`], for lookups as well.
+pub fn stop_all_on_ctrl_c() -> Result<(StopSignal, StopFlag), Box<dyn Error>> {
+    let (signal, flag) = (StopSignal::default(), StopFlag::default());
+    let asked = (signal.clone(), flag.clone());
+    on_ctrl_c(move || {
+        asked.0.request();
+        asked.1.stop();
+    })?;
+    Ok((signal, flag))
 }
 
 /// Calls `stop` on the first Ctrl-C; a second one ends the program at once.

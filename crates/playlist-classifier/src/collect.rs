@@ -1,10 +1,10 @@
-//! From files of any kind to one table of a class.
+//! From files of any kind to tracks, and to one table of a class.
 
 use std::path::{Path, PathBuf};
 
 use playlist_core::{PlaylistKind, Track};
 use playlist_dataset::{ReadOptions, TrackTable, read_table};
-use playlist_import::{Import, ImportOptions, ImportedPlaylist, import};
+use playlist_import::{Import, ImportOptions, ImportedPlaylist, import, import_reader};
 use playlist_report::{DroppedCount, SourceSection};
 
 use crate::{Error, Result};
@@ -31,68 +31,132 @@ impl From<TrackTable> for Collected {
     }
 }
 
+/// The tracks of some files, before they are a table: features can still be looked up.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Listed {
+    /// The files, for messages.
+    pub(crate) name: String,
+    pub(crate) tracks: Vec<Track>,
+    /// In place of `tracks`: the one table whose tracks have no name that an importer knows.
+    pub(crate) plain: Option<TrackTable>,
+    pub(crate) sources: Vec<SourceSection>,
+    /// Rows that never became a track.
+    pub(crate) dropped: Vec<DroppedCount>,
+    /// Rows of the files, tracks and dropped ones.
+    pub(crate) n_rows: usize,
+}
+
+impl Listed {
+    /// One table of the tracks.
+    ///
+    /// # Errors
+    /// [`Error::NoAudioFeatures`] when no track has any.
+    pub(crate) fn into_collected(self) -> Result<Collected> {
+        if let Some(table) = self.plain {
+            return Ok(table.into());
+        }
+        if !self.tracks.iter().any(|track| track.features.has_audio()) {
+            return Err(Error::NoAudioFeatures {
+                path: self.name,
+                n_tracks: self.tracks.len(),
+            });
+        }
+        Ok(Collected {
+            table: TrackTable::from_tracks(&self.name, &self.tracks)?,
+            sources: self.sources,
+            dropped: self.dropped,
+            n_rows: self.n_rows,
+        })
+    }
+
+    fn add(&mut self, read: ImportedPlaylist) {
+        let report = &read.report;
+        self.n_rows += report.n_rows;
+        for (reason, rows) in [
+            (
+                "repeats of an earlier track of the playlist",
+                report.n_rows.saturating_sub(rows_told(&read)),
+            ),
+            ("episodes", report.n_episodes),
+            ("no tracks of a playlist", report.n_other),
+            ("unreadable", report.n_bad_rows),
+        ] {
+            count(&mut self.dropped, reason, rows);
+        }
+        self.sources.push(source_section(&read));
+        self.tracks.extend(read.playlist.tracks);
+    }
+}
+
+/// Reads the tracks of all playlists in `paths` as one table, see [`list`].
+///
+/// # Errors
+/// Those of [`list`]; [`Error::NoAudioFeatures`] when no track has any.
+pub(crate) fn collect(paths: &[PathBuf]) -> Result<Collected> {
+    list(paths)?.into_collected()
+}
+
 /// Reads the tracks of all playlists in `paths`: files, folders and archives of any kind that
-/// [`playlist_import::import`] knows.
+/// [`playlist_import::import`] knows, and `-` for standard input.
 ///
 /// `PATH#NAME` takes only the playlist called `NAME`; without it tracks that the listener blocked are left out.
 ///
 /// # Errors
-/// Those of reading; [`Error::NoSuchPlaylist`]; [`Error::NoAudioFeatures`] when no track has any.
-pub(crate) fn collect(paths: &[PathBuf]) -> Result<Collected> {
-    let (mut tracks, mut sources, mut dropped): (Vec<Track>, _, Vec<DroppedCount>) =
-        (Vec::new(), Vec::new(), Vec::new());
-    let mut n_rows = 0;
+/// Those of reading; [`Error::NoSuchPlaylist`].
+pub(crate) fn list(paths: &[PathBuf]) -> Result<Listed> {
+    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    let mut listed = Listed {
+        name: names.join(" + "),
+        ..Listed::default()
+    };
     if let [path] = paths
         && let Some(table) = plain_table(path)
     {
-        return Ok(table.into());
+        listed.n_rows = table.n_tracks();
+        listed.sources = vec![crate::experiment::source_section(&table)];
+        listed.plain = Some(table);
+        return Ok(listed);
     }
     for path in paths {
         for read in playlists(path)? {
-            let report = &read.report;
-            n_rows += report.n_rows;
-            for (reason, rows) in [
-                (
-                    "repeats of an earlier track of the playlist",
-                    report.n_rows.saturating_sub(rows_told(&read)),
-                ),
-                ("episodes", report.n_episodes),
-                ("no tracks of a playlist", report.n_other),
-                ("unreadable", report.n_bad_rows),
-            ] {
-                count(&mut dropped, reason, rows);
-            }
-            sources.push(source_section(&read));
-            tracks.extend(read.playlist.tracks);
+            listed.add(read);
         }
     }
-    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-    let name = names.join(" + ");
-    if !tracks.iter().any(|track| track.features.has_audio()) {
-        return Err(Error::NoAudioFeatures {
-            path: name,
-            n_tracks: tracks.len(),
-        });
-    }
-    Ok(Collected {
-        table: TrackTable::from_tracks(&name, &tracks)?,
-        sources,
-        dropped,
-        n_rows,
-    })
+    Ok(listed)
 }
 
 /// The one table at `path` whose tracks have no name that an importer knows: other services' ids, or none at all. Such
 /// tracks cannot be told apart or looked up, but they can be learnt from.
 fn plain_table(path: &Path) -> Option<TrackTable> {
-    let is_nothing = match import(path, &ImportOptions::default()) {
-        Ok(read) => read.n_tracks() == 0,
-        Err(_) => true,
-    };
-    if !path.is_file() || !is_nothing {
+    let is_nothing = path.is_file()
+        && match import(path, &ImportOptions::default()) {
+            Ok(read) => read.n_tracks() == 0,
+            Err(_) => true,
+        };
+    if !is_nothing {
         return None;
     }
     read_table(path, &ReadOptions::default()).ok()
+}
+
+/// The playlists of `path`, those that the listener blocked left out; see [`list`].
+///
+/// # Errors
+/// Those of reading; [`Error::NoSuchPlaylist`].
+pub(crate) fn playlists(path: &Path) -> Result<Vec<ImportedPlaylist>> {
+    let options = ImportOptions::default();
+    let text = path.to_string_lossy();
+    if text == "-" {
+        return Ok(import_reader("standard input", std::io::stdin().lock(), &options)?.playlists);
+    }
+    match text.rsplit_once('#').filter(|_| !path.exists()) {
+        Some((file, name)) => named(import(file, &options)?, file, name),
+        None => {
+            let mut read = import(path, &options)?.playlists;
+            read.retain(|read| read.playlist.kind != PlaylistKind::Blocked);
+            Ok(read)
+        }
+    }
 }
 
 /// The rows that are tracks or were left out for another reason than being a repeat.
@@ -109,19 +173,6 @@ fn count(dropped: &mut Vec<DroppedCount>, reason: &str, rows: usize) {
             rows,
         }),
         None => {}
-    }
-}
-
-fn playlists(path: &Path) -> Result<Vec<ImportedPlaylist>> {
-    let options = ImportOptions::default();
-    let text = path.to_string_lossy();
-    match text.rsplit_once('#').filter(|_| !path.exists()) {
-        Some((file, name)) => named(import(file, &options)?, file, name),
-        None => {
-            let mut read = import(path, &options)?.playlists;
-            read.retain(|read| read.playlist.kind != PlaylistKind::Blocked);
-            Ok(read)
-        }
     }
 }
 

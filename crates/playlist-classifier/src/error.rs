@@ -122,6 +122,16 @@ pub enum Error {
         /// The number of tracks.
         n_tracks: usize,
     },
+    /// A stop was asked for before there was anything to show.
+    #[error("stopped before there was anything to show")]
+    Stopped,
+    /// A ranking could not be put as CSV.
+    #[error("the ranking could not be put as CSV")]
+    CsvText {
+        /// What the writer said.
+        #[from]
+        source: csv::Error,
+    },
     /// Predictions could not be written as CSV.
     #[error("the predictions for `{}` could not be written as CSV", path.display())]
     Csv {

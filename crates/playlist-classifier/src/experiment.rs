@@ -288,7 +288,7 @@ impl Experiment {
 }
 
 /// The names of the two classes: those of the first files without ending, with the roles where these are equal.
-fn class_names(positive: &[PathBuf], negative: &[PathBuf]) -> (String, String) {
+pub(crate) fn class_names(positive: &[PathBuf], negative: &[PathBuf]) -> (String, String) {
     let stem = |paths: &[PathBuf]| {
         let path = paths.first()?;
         // Of `PATH#NAME` the name of the playlist.

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod candidates;
+mod check;
 mod collect;
 mod comparison;
 mod details;
@@ -11,14 +13,20 @@ mod explanation;
 mod fetch;
 mod model;
 mod predictions;
+mod rank;
+mod ranker;
+mod ranking_files;
+mod reason;
 mod run;
 mod saved;
 mod splits;
 mod telltale;
 mod unseen;
+mod wording;
 
 use std::collections::BTreeMap;
 
+pub use candidates::Lookup;
 pub use comparison::compare_models;
 pub use error::{Error, Result};
 pub use experiment::{Experiment, ExperimentConfig, Source};
@@ -26,6 +34,8 @@ pub use explanation::ExplainConfig;
 pub use fetch::{FeatureLookup, FileStatus, PlaylistFile, feature_chain, write_playlists};
 pub use model::{AnyClassifier, AnyPipeline, FitSettings, ModelName};
 pub use predictions::write_predictions;
+pub use rank::{RankingConfig, rank_tracks};
+pub use ranking_files::{ranking_csv, ranking_m3u, ranking_uris};
 pub use run::Outcome;
 pub use saved::{SavedModel, TrainingInfo};
 pub use splits::SplitMethod;

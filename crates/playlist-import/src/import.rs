@@ -1,6 +1,7 @@
 //! The way in: a file, a folder or an archive becomes playlists.
 
 use std::fmt;
+use std::io::Read;
 use std::path::Path;
 
 use playlist_core::{Playlist, PlaylistKind};
@@ -148,4 +149,26 @@ pub fn import(path: impl AsRef<Path>, options: &ImportOptions) -> Result<Import>
     let mut job = Job::new(options);
     walk::path(&mut job, path)?;
     job.finish(path)
+}
+
+/// As [`import`], from a reader such as standard input, which is called `name` in messages. An archive is refused: its
+/// list of members stands at its end.
+///
+/// # Errors
+/// As [`import`].
+///
+/// # Examples
+/// ```
+/// use playlist_import::{ImportOptions, import_reader};
+///
+/// let pasted = "spotify:track:3Ve96alMjeaChfLbszJoKZ\nhttps://open.spotify.com/track/4uLU6hMCjMI75M1A2tKUQC\n";
+/// let read = import_reader("pasted", pasted.as_bytes(), &ImportOptions::default())?;
+/// assert_eq!(read.n_tracks(), 2);
+/// # Ok::<(), playlist_import::Error>(())
+/// ```
+pub fn import_reader(name: &str, reader: impl Read, options: &ImportOptions) -> Result<Import> {
+    options.validate()?;
+    let mut job = Job::new(options);
+    job.read_content(name, reader, false)?;
+    job.finish(Path::new(name))
 }

@@ -31,6 +31,6 @@ mod walk;
 pub use canonical::{CanonicalFormat, write_playlist};
 pub use error::{Error, Result};
 pub use format::ExportFormat;
-pub use import::{Import, ImportedPlaylist, SkippedFile, import};
+pub use import::{Import, ImportedPlaylist, SkippedFile, import, import_reader};
 pub use options::{ImportOptions, SuspiciousFeatures};
 pub use report::{Conversion, Cost, ImportReport, RowIssue, RowPlace};

@@ -18,6 +18,8 @@ pub struct RankingReport {
     pub check: CheckSection,
     /// What ranked the candidates.
     pub model: RankingModelSection,
+    /// Whether nothing was ranked, because likes are not shown to be told from others better than by chance.
+    pub is_refused: bool,
     /// The candidates asked for, the most probable first; none when the ranking was refused.
     pub tracks: Vec<RankedTrack>,
     /// Candidates that cannot be ranked, for lack of audio features.

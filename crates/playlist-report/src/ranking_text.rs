@@ -6,8 +6,8 @@ use playlist_metrics::Interval;
 
 use crate::terminal::{counted, dataset_lines};
 use crate::{
-    CandidateTrack, CandidatesSection, CheckMethod, CheckSection, KnownBy, Others, RankedTrack,
-    RankingReport, SIGNIFICANCE, Side, printable,
+    CandidateTrack, CandidatesSection, CheckMethod, CheckSection, DatasetSection, KnownBy, Others,
+    RankedTrack, RankingReport, SIGNIFICANCE, Side, printable,
 };
 
 /// The widest line.
@@ -20,11 +20,12 @@ const MOST_LISTED: usize = 20;
 /// made [`printable`].
 #[must_use]
 pub fn ranking_text(report: &RankingReport) -> String {
-    let mut text = dataset_lines(&report.dataset).join("\n");
-    text.push('\n');
+    let mut text = data_text(&report.dataset);
     text += &check_text(&report.check);
-    text += &candidates_text(&report.candidates, "ranked");
-    text += &model_text(report);
+    text += &candidates_text(&report.candidates, "to rank");
+    if !report.is_refused {
+        text += &model_text(report);
+    }
     for note in &report.notes {
         text += &wrapped("note     ", &printable(note));
     }
@@ -35,6 +36,17 @@ pub fn ranking_text(report: &RankingReport) -> String {
         text += &track_text(track);
     }
     text + &unscored_text(&report.without_features)
+}
+
+/// The data report, its lines broken.
+pub(crate) fn data_text(dataset: &DatasetSection) -> String {
+    let mut text = String::new();
+    for line in dataset_lines(dataset) {
+        let at = line.char_indices().nth(9).map_or(line.len(), |(at, _)| at);
+        let (head, rest) = line.split_at(at);
+        text += &wrapped(head, rest);
+    }
+    text
 }
 
 /// The lines on what was tested.
@@ -58,8 +70,8 @@ pub(crate) fn check_text(check: &CheckSection) -> String {
     text
 }
 
-/// The lines on what was read; `done` says what became of it.
-pub(crate) fn candidates_text(candidates: &CandidatesSection, done: &str) -> String {
+/// The lines on what was read; `what` says what they are for.
+pub(crate) fn candidates_text(candidates: &CandidatesSection, what: &str) -> String {
     let mut text = String::new();
     for source in &candidates.sources {
         let (file, format) = (printable(&source.file), printable(&source.format));
@@ -88,7 +100,7 @@ pub(crate) fn candidates_text(candidates: &CandidatesSection, done: &str) -> Str
     if candidates.n_known > 0 {
         line += &format!("; {} there already, marked =", candidates.n_known);
     }
-    text + &wrapped(&format!("{done:<9}"), &line)
+    text + &wrapped(&format!("{what:<9}"), &line)
 }
 
 fn model_text(report: &RankingReport) -> String {

@@ -91,6 +91,20 @@ impl Ensemble {
         each.collect()
     }
 
+    /// The probabilities that each network gives once it is joined, alone, with the kernel machines, one entry a
+    /// network: how much the answer hangs on the networks' draws. Of two classes the ensemble's own probability lies
+    /// between the least and the greatest of them.
+    ///
+    /// # Errors
+    /// As [`Classifier::predict_proba`].
+    pub fn predict_opinions(&self, x: &FeatureMatrix) -> Result<Vec<Probabilities>> {
+        self.check_input(x)?;
+        let n_classes = self.fitted.names.len();
+        let each = self.fitted.opinions(x).into_iter();
+        each.map(|p| Ok(Probabilities::multi_class(n_classes, p)?))
+            .collect()
+    }
+
     /// How far the networks are apart in the probability of `class` on each row of `x`, `[n_samples]`.
     ///
     /// # Errors
@@ -164,6 +178,21 @@ impl Fitted {
             self.config.network_share,
             self.names.len(),
         )
+    }
+
+    /// What each network gives once it is joined, alone, with the kernel machines, `[n_samples, n_columns]` each.
+    pub(crate) fn opinions(&self, x: &FeatureMatrix) -> Vec<Vec<f32>> {
+        let kernel = self.kernel_probabilities(x);
+        let joined = |network: Vec<f32>| {
+            join(
+                self.head,
+                &network,
+                &kernel,
+                self.config.network_share,
+                self.names.len(),
+            )
+        };
+        self.member_probabilities(x).into_iter().map(joined).collect()
     }
 
     fn member_logits(&self, x: &FeatureMatrix) -> Vec<Vec<f32>> {
