@@ -309,6 +309,19 @@ impl Candidate {
         }
     }
 
+    /// The track, as it was read.
+    pub(crate) fn track(&self) -> Track {
+        Track {
+            id: self.shown.track_id.as_ref().and_then(|id| id.parse().ok()),
+            isrc: self.keys.isrc.clone(),
+            title: self.shown.title.clone(),
+            artists: self.shown.artists.clone(),
+            album: self.shown.album.clone(),
+            features: self.features,
+            ..Track::default()
+        }
+    }
+
     /// The features among `features` that are not known.
     pub(crate) fn missing(&self, features: &[AudioFeature]) -> Vec<String> {
         let missing = features

@@ -3,7 +3,7 @@
 use playlist_core::{Classifier, FeatureMatrix, Probabilities, Transformer};
 use playlist_dataset::StratifiedKFold;
 
-use crate::model::{AnyClassifier, AnyPipeline, fit};
+use crate::model::{AnyClassifier, AnyPipeline, FittedModel, fit};
 use crate::{Experiment, FitSettings, ModelName, Result};
 
 /// What a model answers for one track: the probability of each class.
@@ -85,7 +85,7 @@ pub(crate) fn cross_validate(
         let (train, test) = (part(&split.train), part(&split.test));
         let settings = experiment.fit_settings();
         let (train, held_out) = ((&train.0, &train.1), (&test.0, &test.1));
-        let (pipeline, _) = fit(name, &experiment.features, train, held_out, &settings)?;
+        let FittedModel { pipeline, .. } = fit(name, &experiment.features, train, held_out, &settings)?;
         if settings.stop.is_requested() {
             return Ok(None);
         }
@@ -113,7 +113,7 @@ impl Experiment {
 /// Those of fitting.
 pub(crate) fn fit_all(experiment: &Experiment, name: ModelName) -> Result<AnyPipeline> {
     let all = (&experiment.x, &experiment.labels);
-    Ok(fit(name, &experiment.features, all, all, &experiment.fit_settings())?.0)
+    Ok(fit(name, &experiment.features, all, all, &experiment.fit_settings())?.pipeline)
 }
 
 /// Brings probabilities of the positive class into line with how often they came true on unseen tracks, as if half of the

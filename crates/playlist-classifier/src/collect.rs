@@ -206,3 +206,20 @@ fn source_section(read: &ImportedPlaylist) -> SourceSection {
         notes: text.lines().map(|line| line.trim().to_owned()).collect(),
     }
 }
+
+/// The playlists of `path`, each with its name; see [`list`].
+///
+/// # Errors
+/// Those of reading; [`Error::NoSuchPlaylist`].
+pub(crate) fn listed_playlists(path: &Path) -> Result<Vec<(String, Listed)>> {
+    let listed = playlists(path)?.into_iter().map(|read| {
+        let name = read.playlist.name.clone();
+        let mut listed = Listed {
+            name: name.clone(),
+            ..Listed::default()
+        };
+        listed.add(read);
+        (name, listed)
+    });
+    Ok(listed.collect())
+}

@@ -122,6 +122,16 @@ pub enum Error {
         /// The number of tracks.
         n_tracks: usize,
     },
+    /// There are not enough playlists to sort into.
+    #[error(
+        "expected at least 2 playlists of {fewest} tracks with audio features each, found {found}; for one playlist use the example rank_tracks"
+    )]
+    TooFewPlaylists {
+        /// Those that there are.
+        found: usize,
+        /// The fewest tracks of a playlist.
+        fewest: usize,
+    },
     /// A stop was asked for before there was anything to show.
     #[error("stopped before there was anything to show")]
     Stopped,

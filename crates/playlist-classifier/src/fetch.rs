@@ -215,6 +215,16 @@ fn write_one(file: &Path, playlist: &Playlist, format: CanonicalFormat, overwrit
 
 /// A name that every file system takes, not among those `taken`, which it joins.
 fn file_name(name: &str, format: CanonicalFormat, taken: &mut BTreeSet<String>) -> String {
+    let ending = if format == CanonicalFormat::Parquet {
+        "parquet"
+    } else {
+        "csv"
+    };
+    file_stem(name, ending, taken)
+}
+
+/// As [`file_name`], with any ending.
+pub(crate) fn file_stem(name: &str, ending: &str, taken: &mut BTreeSet<String>) -> String {
     const LONGEST: usize = 80;
     let plain = |c: char| {
         if c.is_control() || r#"\/:*?"<>|"#.contains(c) {
@@ -230,11 +240,6 @@ fn file_name(name: &str, format: CanonicalFormat, taken: &mut BTreeSet<String>) 
     if stem.is_empty() || reserved.contains(&stem.to_lowercase().as_str()) {
         stem = format!("playlist {stem}").trim().to_owned();
     }
-    let ending = if format == CanonicalFormat::Parquet {
-        "parquet"
-    } else {
-        "csv"
-    };
     let mut number = 1;
     loop {
         let file = match number {

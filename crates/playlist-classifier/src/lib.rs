@@ -19,6 +19,10 @@ mod ranking_files;
 mod reason;
 mod run;
 mod saved;
+mod sort;
+mod sort_check;
+mod sort_data;
+mod sorter;
 mod splits;
 mod telltale;
 mod unseen;
@@ -38,6 +42,9 @@ pub use rank::{RankingConfig, rank_tracks};
 pub use ranking_files::{ranking_csv, ranking_m3u, ranking_uris};
 pub use run::Outcome;
 pub use saved::{SavedModel, TrainingInfo};
+pub use sort::{
+    PlaylistSource, Sorting, SortingConfig, sort_into_playlists, write_addition_uris, write_additions,
+};
 pub use splits::SplitMethod;
 
 pub use playlist_core as core;

@@ -13,6 +13,7 @@ mod printable;
 mod ranking;
 mod ranking_text;
 mod sorting;
+mod sorting_text;
 mod spark;
 mod terminal;
 mod verdict;
@@ -44,6 +45,7 @@ pub use sorting::{
     AlikePair, Mistaken, NoneSection, PlaylistCheck, PlaylistProbability, SortedTrack, SortingCheckSection,
     SortingMode, SortingReport,
 };
+pub use sorting_text::{sorting_text, sorting_verdict};
 pub use spark::{charts_text, spark};
 pub use terminal::{dataset_text, experiment_text, models_table};
 pub use verdict::{LARGER_TEST_CLASS, SIGNIFICANCE, verdict};

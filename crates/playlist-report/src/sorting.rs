@@ -20,6 +20,8 @@ pub struct SortingReport {
     pub check: SortingCheckSection,
     /// When a track is said to fit no playlist.
     pub none: NoneSection,
+    /// Whether nothing was sorted, because the playlists are not shown to be told apart better than by chance.
+    pub is_refused: bool,
     /// The tracks, in the order of the files.
     pub tracks: Vec<SortedTrack>,
     /// Tracks that cannot be sorted, for lack of audio features.

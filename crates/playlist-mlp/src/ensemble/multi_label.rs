@@ -75,4 +75,17 @@ impl MultiLabelEnsemble {
         let p = self.fitted.predict(x);
         Ok(LabelProbabilities::new(self.fitted.names.iter().cloned(), p)?)
     }
+
+    /// The probabilities that each network gives once it is joined, alone, with the kernel machines, one entry a
+    /// network, as [`Ensemble::predict_opinions`](super::Ensemble::predict_opinions).
+    ///
+    /// # Errors
+    /// As [`MultiLabelEnsemble::predict_proba`].
+    pub fn predict_opinions(&self, x: &FeatureMatrix) -> Result<Vec<LabelProbabilities>> {
+        x.check_columns(&self.fitted.columns)?;
+        x.check_complete()?;
+        let each = self.fitted.opinions(x).into_iter();
+        each.map(|p| Ok(LabelProbabilities::new(self.fitted.names.iter().cloned(), p)?))
+            .collect()
+    }
 }
