@@ -45,6 +45,56 @@ where
         other_input_is_refused(&model, &x);
     }
     bad_training_data_is_refused(config);
+    little_data_is_enough(config);
+    constant_columns_do_no_harm(config);
+}
+
+/// Twenty rows, and one row of a class among twenty: a fit that answers, and that does not take the lone row's class for
+/// the usual one.
+fn little_data_is_enough<C: ClassifierConfig>(config: &C) {
+    let (x, y) = table(2);
+    let rows: Vec<usize> = (0..20).collect();
+    let (x, y) = (x.select_rows(&rows), y.select_rows(&rows));
+    predictions_are_probabilities(&config.fit(&x, &y).unwrap(), &x, 2);
+    for lone in [0, 1] {
+        let labels = (0..20).map(|row| if row == 7 { lone } else { 1 - lone });
+        let y = Labels::new(y.class_names().to_vec(), labels.collect()).unwrap();
+        let model = config.fit(&x, &y).unwrap();
+        predictions_are_probabilities(&model, &x, 2);
+        let p = model.predict_proba(&x).unwrap();
+        let mean = (0..20).map(|row| p.get(row, 1 - lone)).sum::<f32>() / 20.0;
+        assert!(mean > 0.5, "class {lone} once: {mean}");
+    }
+}
+
+/// Where all columns are constant every row gets the same answer; where one is not, the constant ones do not hide it.
+fn constant_columns_do_no_harm<C: ClassifierConfig>(config: &C) {
+    let (x, y) = table(2);
+    let with_constant = |all: bool| {
+        let rows = (0..x.n_samples()).map(|row| {
+            if all {
+                [0.3, 0.5, 1.0]
+            } else {
+                [x.row(row)[0], 0.5, 1.0]
+            }
+        });
+        FeatureMatrix::new(x.columns().to_vec(), rows.flatten().collect()).unwrap()
+    };
+    let constant = with_constant(true);
+    let model = config.fit(&constant, &y).unwrap();
+    predictions_are_probabilities(&model, &constant, 2);
+    let p = model.predict_proba(&constant).unwrap();
+    assert!(p.positive().unwrap().iter().all(|one| *one == p.get(0, 1)));
+    let some = with_constant(false);
+    let model = config.fit(&some, &y).unwrap();
+    predictions_are_probabilities(&model, &some, 2);
+    let p = model.predict_proba(&some).unwrap();
+    let mean = |class: usize| {
+        let rows: Vec<usize> = (0..60).filter(|row| y.y()[*row] == class).collect();
+        rows.iter().map(|row| p.get(*row, 1)).sum::<f32>() / rows.len() as f32
+    };
+    // The majority class looks at nothing.
+    assert!(mean(1) >= mean(0), "{} {}", mean(0), mean(1));
 }
 
 fn predictions_are_probabilities(model: &impl Classifier, x: &FeatureMatrix, n_classes: usize) {

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use playlist_core::{Labels, Probabilities, Transformer};
 use playlist_dataset::Split;
 use playlist_metrics::{
-    BinaryReport, Interval, MajorityTest, MultiClassReport, ThresholdRule, corrected_mean_interval,
-    corrected_resampled_t_test, delong_test, mcnemar,
+    BinaryReport, Interval, MajorityTest, MultiClassReport, ThresholdRule, auc_better_than_chance,
+    corrected_mean_interval, corrected_resampled_t_test, delong_test, mcnemar, roc_auc,
 };
-use playlist_report::{Comparison, MetricsSection};
+use playlist_report::{CHANCE, Comparison, MetricsSection};
 
 use crate::Result;
 use crate::model::{AnyClassifier, AnyPipeline};
@@ -123,6 +123,21 @@ pub(crate) fn against_majority(test: &MajorityTest, reference: &str) -> Comparis
     }
 }
 
+/// Whether the order of the tracks of one test part is better than chance; `None` with more than two classes, and of
+/// one class.
+pub(crate) fn against_chance(y: &Labels, p: &Probabilities) -> Result<Option<Comparison>> {
+    let Ok(p) = p.positive() else { return Ok(None) };
+    let test = auc_better_than_chance(&y.positives()?, p).ok();
+    Ok(test.map(|test| Comparison {
+        against: CHANCE.to_owned(),
+        metric: "roc_auc".to_owned(),
+        score: test.auc,
+        other_score: 0.5,
+        p_value: Some(test.p_value),
+        test: "mann-whitney-one-sided".to_owned(),
+    }))
+}
+
 /// A model against the baseline on one test part: by ROC AUC with two classes, by right answers with more.
 pub(crate) fn against_baseline(
     baseline: &str,
@@ -132,13 +147,19 @@ pub(crate) fn against_baseline(
 ) -> Result<Comparison> {
     let against = baseline.to_owned();
     if let (Ok(p), Ok(baseline_p)) = (p.positive(), baseline_p.positive()) {
-        let test = delong_test(&y.positives()?, p, baseline_p)?;
+        let y = y.positives()?;
+        let (score, other_score, p_value) = match delong_test(&y, p, baseline_p) {
+            Ok(test) => (test.auc_a, test.auc_b, test.p_value),
+            // One track of a class says nothing of how the areas vary.
+            Err(playlist_metrics::Error::TooFew { .. }) => (roc_auc(&y, p)?, roc_auc(&y, baseline_p)?, None),
+            Err(error) => return Err(error.into()),
+        };
         return Ok(Comparison {
             against,
             metric: "roc_auc".to_owned(),
-            score: test.auc_a,
-            other_score: test.auc_b,
-            p_value: test.p_value,
+            score,
+            other_score,
+            p_value,
             test: "delong".to_owned(),
         });
     }

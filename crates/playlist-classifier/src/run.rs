@@ -6,13 +6,13 @@ use playlist_core::{Classifier, FeatureMatrix, Labels, PriorCorrection, Probabil
 use playlist_dataset::Split;
 use playlist_metrics::ThresholdRule;
 use playlist_report::{
-    ClassShares, ExperimentReport, LARGER_TEST_CLASS, MetricsSection, ModelSection, PriorSection,
+    CHANCE, ClassShares, ExperimentReport, LARGER_TEST_CLASS, MetricsSection, ModelSection, PriorSection,
     SplitSection, TestsSection, verdict,
 };
 
 use crate::evaluate::{
-    PartSizes, Scores, against_baseline, against_majority, intervals_over_repeats, learn_threshold,
-    over_repeats, score, test_loss,
+    PartSizes, Scores, against_baseline, against_chance, against_majority, intervals_over_repeats,
+    learn_threshold, over_repeats, score, test_loss,
 };
 use crate::experiment::class_counts;
 use crate::model::{AnyPipeline, FittedModel, fit};
@@ -207,6 +207,7 @@ impl Experiment {
                 against_baseline(baseline_name, &test_y, &run[index].p_test, &run[other].p_test)
             };
             return Ok(TestsSection {
+                chance: against_chance(&test_y, &run[index].p_test)?,
                 majority,
                 baseline: baseline.map(compare).transpose()?,
             });
@@ -220,8 +221,11 @@ impl Experiment {
                 )
             })
             .collect();
+        let auc = |run: &Run| run.scores.metrics.roc_auc;
+        let above_chance: Option<Vec<(f64, f64)>> =
+            runs.iter().map(|run| Some((auc(&run[index])?, 0.5))).collect();
+        let chance = above_chance.and_then(|pairs| over_repeats(CHANCE, "roc_auc", &pairs, sizes));
         let baseline = baseline.and_then(|other| {
-            let auc = |run: &Run| run.scores.metrics.roc_auc;
             let pairs: Option<Vec<(f64, f64)>> = runs
                 .iter()
                 .map(|run| auc(&run[index]).zip(auc(&run[other])))
@@ -229,7 +233,11 @@ impl Experiment {
             over_repeats(baseline_name, "roc_auc", &pairs?, sizes)
         });
         let majority = over_repeats(reference, "accuracy", &majority, sizes);
-        Ok(TestsSection { majority, baseline })
+        Ok(TestsSection {
+            chance,
+            majority,
+            baseline,
+        })
     }
 
     pub(crate) fn report(

@@ -6,7 +6,7 @@ use playlist_core::{AudioFeature, Classifier};
 use playlist_dataset::Split;
 use playlist_report::{LARGER_TEST_CLASS, ModelSection, TestsSection, verdict};
 
-use crate::evaluate::{against_majority, score, test_loss};
+use crate::evaluate::{against_chance, against_majority, score, test_loss};
 use crate::experiment::{class_counts, missing_counts};
 use crate::saved::SavedModel;
 use crate::{Error, Experiment, ModelName, Outcome, Result, telltale};
@@ -35,7 +35,9 @@ impl Experiment {
         let mut scores = score(&test_y, &p_test, model.threshold())?;
         scores.metrics.test_loss = test_loss(model.pipeline(), &test_x, &test_y, scores.metrics.log_loss)?;
         let is_majority = model.name() == ModelName::Majority;
+        let chance = against_chance(&test_y, &p_test)?;
         let tests = TestsSection {
+            chance: chance.filter(|_| !is_majority),
             majority: (!is_majority).then(|| against_majority(&scores.majority, LARGER_TEST_CLASS)),
             baseline: None,
         };

@@ -229,7 +229,7 @@ impl MetricsSection {
 /// A comparison of one model with another.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Comparison {
-    /// The other model, or [`LARGER_TEST_CLASS`](crate::LARGER_TEST_CLASS).
+    /// The other model, [`LARGER_TEST_CLASS`](crate::LARGER_TEST_CLASS), or [`CHANCE`](crate::CHANCE).
     pub against: String,
     /// The score compared: `accuracy` or `roc_auc`.
     pub metric: String,
@@ -240,13 +240,16 @@ pub struct Comparison {
     /// The probability of such a difference if there were none; undefined when both answer alike, and when
     /// the tracks say nothing of how the difference varies.
     pub p_value: Option<f64>,
-    /// The test: `mcnemar-one-sided`, `delong`, `mcnemar`, `corrected-resampled-t`.
+    /// The test: `mcnemar-one-sided`, `delong`, `mcnemar`, `mann-whitney-one-sided`, `corrected-resampled-t`.
     pub test: String,
 }
 
 /// The tests that a verdict rests on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct TestsSection {
+    /// Whether the order that the probabilities give the tracks is better than chance: ROC AUC against one half.
+    /// With more than two classes only over several splits.
+    pub chance: Option<Comparison>,
     /// Against always answering the larger class of the test part, which is what the majority model does
     /// unless another class is the larger one of the training part.
     pub majority: Option<Comparison>,

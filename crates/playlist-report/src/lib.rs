@@ -48,4 +48,4 @@ pub use sorting::{
 pub use sorting_text::{sorting_text, sorting_verdict};
 pub use spark::{charts_text, spark};
 pub use terminal::{dataset_text, experiment_text, models_table};
-pub use verdict::{LARGER_TEST_CLASS, SIGNIFICANCE, verdict};
+pub use verdict::{CHANCE, LARGER_TEST_CLASS, SIGNIFICANCE, verdict};

@@ -10,8 +10,13 @@ pub const SIGNIFICANCE: f64 = 0.05;
 /// was loaded.
 pub const LARGER_TEST_CLASS: &str = "larger-test-class";
 
-/// One or two sentences: does the model beat the majority class, does it beat the baseline, how sure is
-/// that? Without tests, that it is what others are measured against.
+/// In [`Comparison::against`]: tracks in an order that has nothing to do with their classes.
+pub const CHANCE: &str = "chance";
+
+/// One to three sentences: does the model beat the majority class, does it beat the baseline, how sure is
+/// that? That a model is not shown to order the tracks better than chance is said first; one that does
+/// and yet is not shown to beat the majority class has that said as well. Without tests, that it is what others
+/// are measured against.
 ///
 /// # Examples
 /// ```
@@ -21,16 +26,42 @@ pub const LARGER_TEST_CLASS: &str = "larger-test-class";
 ///     against: "majority".into(), metric: "accuracy".into(), score: 0.78, other_score: 0.5,
 ///     p_value: Some(1e-30), test: "mcnemar-one-sided".into(),
 /// };
-/// let tests = TestsSection { majority: Some(majority), baseline: None };
+/// let tests = TestsSection { majority: Some(majority), ..TestsSection::default() };
 /// assert_eq!(verdict("paper", &tests), "paper beats majority: accuracy 0.780 against 0.500 (p < 0.001).");
 /// ```
 #[must_use]
 pub fn verdict(name: &str, tests: &TestsSection) -> String {
-    let sentences: Vec<String> = [&tests.majority, &tests.baseline]
+    let is_shown =
+        |comparison: &Comparison| is_shown(comparison) && comparison.score > comparison.other_score;
+    let (by_chance, by_order) = match &tests.chance {
+        Some(chance) if !is_shown(chance) => (
+            Some(("is no better than chance as far as these tracks show", chance)),
+            None,
+        ),
+        Some(chance) if tests.majority.as_ref().is_some_and(|test| !is_shown(test)) => {
+            (None, Some(("orders tracks better than chance", chance)))
+        }
+        _ => (None, None),
+    };
+    let of_chance = |(words, chance): (&'static str, &Comparison)| {
+        format!("{words}: ROC AUC {:.3} ({}).", chance.score, p_text(chance))
+    };
+    let each = [
+        by_chance.map(of_chance),
+        tests.majority.as_ref().map(sentence),
+        by_order.map(of_chance),
+        tests.baseline.as_ref().map(sentence),
+    ];
+    let sentences: Vec<String> = each
         .into_iter()
         .flatten()
         .enumerate()
-        .map(|(index, comparison)| sentence(if index == 0 { name } else { "It" }, comparison))
+        .map(|(index, words)| {
+            format!(
+                "{} {words}",
+                if index == 0 { printable(name) } else { "It".into() }
+            )
+        })
         .collect();
     if sentences.is_empty() {
         return format!("{} is what the others are measured against.", printable(name));
@@ -38,27 +69,33 @@ pub fn verdict(name: &str, tests: &TestsSection) -> String {
     sentences.join(" ")
 }
 
-fn sentence(subject: &str, comparison: &Comparison) -> String {
+fn is_shown(comparison: &Comparison) -> bool {
+    comparison.p_value.is_some_and(|p| p < SIGNIFICANCE)
+}
+
+fn p_text(comparison: &Comparison) -> String {
+    match comparison.p_value {
+        None if comparison.score != comparison.other_score => "no test possible".to_owned(),
+        None if comparison.test == "corrected-resampled-t" => "equal on every split".to_owned(),
+        None => "no track tells them apart".to_owned(),
+        Some(p) if p < 0.001 => "p < 0.001".to_owned(),
+        Some(p) => format!("p = {p:.3}"),
+    }
+}
+
+/// A sentence without its subject.
+fn sentence(comparison: &Comparison) -> String {
     let Comparison {
         against,
         metric,
         score,
         other_score,
-        p_value,
-        test,
+        ..
     } = comparison;
-    let is_shown = p_value.is_some_and(|p| p < SIGNIFICANCE);
-    let words = match (is_shown, score > other_score) {
+    let words = match (is_shown(comparison), score > other_score) {
         (true, true) => "beats",
         (true, false) => "is beaten by",
         (false, _) => "is not shown to beat",
-    };
-    let p = match p_value {
-        None if score != other_score => "no test possible".to_owned(),
-        None if test == "corrected-resampled-t" => "equal on every split".to_owned(),
-        None => "no track tells them apart".to_owned(),
-        Some(p) if *p < 0.001 => "p < 0.001".to_owned(),
-        Some(p) => format!("p = {p:.3}"),
     };
     let metric = if metric == "roc_auc" { "ROC AUC" } else { metric };
     let against = if against == LARGER_TEST_CLASS {
@@ -67,9 +104,9 @@ fn sentence(subject: &str, comparison: &Comparison) -> String {
         against
     };
     format!(
-        "{} {words} {}: {metric} {score:.3} against {other_score:.3} ({p}).",
-        printable(subject),
-        printable(against)
+        "{words} {}: {metric} {score:.3} against {other_score:.3} ({}).",
+        printable(against),
+        p_text(comparison)
     )
 }
 
@@ -95,8 +132,8 @@ mod tests {
             verdict(
                 "x",
                 &TestsSection {
-                    majority: None,
                     baseline,
+                    ..TestsSection::default()
                 },
             )
         };
@@ -113,7 +150,7 @@ mod tests {
             comparison.as_mut().unwrap().test = test.to_owned();
             let tests = TestsSection {
                 majority: comparison,
-                baseline: None,
+                ..TestsSection::default()
             };
             verdict("x", &tests)
         };
@@ -123,12 +160,41 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_better_than_chance_is_said_first() {
+        let mut chance = comparison(0.51, 0.5, Some(0.4)).unwrap();
+        chance.against = CHANCE.to_owned();
+        let mut majority = comparison(0.5, 0.6, Some(0.9)).unwrap();
+        (majority.against, majority.metric) = ("majority".to_owned(), "accuracy".to_owned());
+        let mut tests = TestsSection {
+            chance: Some(chance),
+            majority: Some(majority),
+            baseline: None,
+        };
+        let expected = "x is no better than chance as far as these tracks show: ROC AUC 0.510 (p = 0.400). \
+                        It is not shown to beat majority: accuracy 0.500 against 0.600 (p = 0.900).";
+        assert_eq!(verdict("x", &tests), expected);
+        // Few tracks of one class: to answer the other one always is hard to beat, and yet the order says something.
+        tests.chance = comparison(0.75, 0.5, Some(1e-9));
+        let expected = "x is not shown to beat majority: accuracy 0.500 against 0.600 (p = 0.900). \
+                        It orders tracks better than chance: ROC AUC 0.750 (p < 0.001).";
+        assert_eq!(verdict("x", &tests), expected);
+        tests.majority = comparison(0.8, 0.6, Some(1e-9));
+        assert!(!verdict("x", &tests).contains("chance"));
+        // The wrong way round, however surely, is not better.
+        tests.chance = comparison(0.3, 0.5, Some(1e-9));
+        assert!(
+            verdict("x", &tests)
+                .starts_with("x is no better than chance as far as these tracks show: ROC AUC 0.300")
+        );
+    }
+
+    #[test]
     fn what_it_is_measured_against_is_named() {
         let mut against = comparison(0.7, 0.6, Some(0.2)).unwrap();
         (against.against, against.metric) = (LARGER_TEST_CLASS.to_owned(), "accuracy".to_owned());
         let tests = TestsSection {
             majority: Some(against),
-            baseline: None,
+            ..TestsSection::default()
         };
         let expected = "x\\u{7} is not shown to beat always answering the larger class of the test part: \
                         accuracy 0.700 against 0.600 (p = 0.200).";
