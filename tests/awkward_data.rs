@@ -133,7 +133,7 @@ fn a_class_of_one_track_cannot_be_tested_and_two_are_enough() {
 /// Tracks with two features: so few that equal ones are not taken for one track.
 fn two_features(folder: &Path, energy: impl Fn(usize) -> f32) -> PathBuf {
     let row = |i: usize| {
-        let label = if i % 3 == 0 { "liked" } else { "other" };
+        let label = if i.is_multiple_of(3) { "liked" } else { "other" };
         format!("track{i},{label},{},120", energy(i))
     };
     let rows: Vec<String> = (0..120).map(row).collect();

@@ -23,10 +23,8 @@ impl Experiment {
         let (labels, mut warnings) = model.match_labels(&self.labels, self.labels_by_role)?;
         let split = self.unseen_by(model)?;
         let columns = model.columns().to_vec();
-        let features: Vec<AudioFeature> = columns
-            .iter()
-            .map(|name| name.parse())
-            .collect::<Result<_, _>>()?;
+        let parsed = columns.iter().map(|name| name.parse());
+        let features: Vec<AudioFeature> = parsed.collect::<Result<_, _>>()?;
         let x = self.table.features(&features)?;
         let (test_x, test_y) = (x.select_rows(&split.test), labels.select_rows(&split.test));
         let start = Instant::now();
@@ -35,11 +33,14 @@ impl Experiment {
         let mut scores = score(&test_y, &p_test, model.threshold())?;
         scores.metrics.test_loss = test_loss(model.pipeline(), &test_x, &test_y, scores.metrics.log_loss)?;
         let is_majority = model.name() == ModelName::Majority;
-        let chance = against_chance(&test_y, &p_test)?;
-        let tests = TestsSection {
-            chance: chance.filter(|_| !is_majority),
-            majority: (!is_majority).then(|| against_majority(&scores.majority, LARGER_TEST_CLASS)),
-            baseline: None,
+        let tests = if is_majority {
+            TestsSection::default()
+        } else {
+            TestsSection {
+                chance: against_chance(&test_y, &p_test)?,
+                majority: Some(against_majority(&scores.majority, LARGER_TEST_CLASS)),
+                baseline: None,
+            }
         };
         warnings.extend(self.other_positive_class(labels.class_names()));
         warnings.extend(self.not_recognised(model));
@@ -61,12 +62,8 @@ impl Experiment {
         };
         let mut report = self.report(&split, (1, 1), model.correction(), vec![section]);
         report.seed = model.training().seed;
-        let setting = if model.correction().is_some() {
-            "saved"
-        } else {
-            "training"
-        };
-        setting.clone_into(&mut report.prior.setting);
+        let is_corrected = model.correction().is_some();
+        report.prior.setting = if is_corrected { "saved" } else { "training" }.to_owned();
         report.split.method = "unseen".to_owned();
         (report.split.test_fraction, report.split.folds) = (None, None);
         report.split.test_classes = class_counts(&test_y);
