@@ -93,7 +93,7 @@ fn some_of_each(folder: &Path, a: usize, b: usize) -> PathBuf {
 }
 
 #[test]
-fn twenty_tracks_are_learnt_from_and_nothing_is_claimed() {
+fn twenty_tracks_are_learnt_from_and_little_is_claimed() {
     let folder = tempfile::tempdir().unwrap();
     let report = json(&some_of_each(folder.path(), 10, 10), &[]);
     is_sound(&report);
@@ -101,13 +101,13 @@ fn twenty_tracks_are_learnt_from_and_nothing_is_claimed() {
         (&report["split"]["n_train"], &report["split"]["n_test"]),
         (&13.into(), &7.into())
     );
+    // Seven tracks may be in the right order by luck, but no model is said to beat the majority class on them.
     for name in MODELS {
         let verdict = model(&report, name)["verdict"].as_str().unwrap();
         assert!(
-            verdict.contains("no better than chance as far as these tracks show"),
+            verdict.contains("is not shown to beat always answering"),
             "{verdict}"
         );
-        assert!(!verdict.contains("beats"), "{verdict}");
     }
     is_sound(&json(&some_of_each(folder.path(), 10, 10), &["--folds", "5"]));
 }
