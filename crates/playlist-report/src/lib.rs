@@ -34,7 +34,10 @@ pub use explanation::{
     ImportanceSection, TrackExplanation, explanation_text,
 };
 pub use figure::{Figure, experiment_figures, figure_names};
-pub use page::{Cells, DataTable, TableColumn, comparison_figures, comparison_page, experiment_page};
+pub use page::{
+    Cells, DataTable, TableColumn, comparison_figures, comparison_page, experiment_page, ranking_page,
+    sorting_page,
+};
 pub use printable::printable;
 pub use ranking::{
     CandidateTrack, CandidatesSection, CheckMethod, CheckSection, KnownBy, Others, RankedTrack,

@@ -118,8 +118,9 @@ pub(crate) struct Frame {
 
 /// The width of every figure, in pixels; the page scales them.
 pub(crate) const WIDTH: u32 = 640;
-const LEGEND_ROW: i32 = 22;
-const FONT: f64 = 17.0;
+const LEGEND_ROW: i32 = 26;
+/// Large enough to be read where a phone halves the figure.
+const FONT: f64 = 21.0;
 
 impl Default for Frame {
     fn default() -> Self {
@@ -132,8 +133,8 @@ impl Default for Frame {
             x_title: String::new(),
             y_title: String::new(),
             legend: Vec::new(),
-            height: 400,
-            left: 64,
+            height: 420,
+            left: 78,
             is_named: false,
         }
     }
@@ -172,7 +173,7 @@ impl Frame {
             .margin_right(18)
             .margin_top(10 + rows * LEGEND_ROW)
             .margin_bottom(6)
-            .x_label_area_size(46)
+            .x_label_area_size(54)
             .y_label_area_size(self.left)
             .build_cartesian_2d(self.x.clone(), self.y.clone())?;
         let number = |span: f64| move |value: &f64| axis_number(*value, span);
@@ -189,7 +190,7 @@ impl Frame {
             .x_desc(&self.x_title)
             .y_desc(&self.y_title)
             .x_labels(6)
-            .y_labels(6)
+            .y_labels(5)
             .x_label_formatter(&x_number)
             .y_label_formatter(&y_number);
         if self.is_named {
@@ -213,7 +214,7 @@ fn draw_legend(
     legend: &[(String, RGBColor)],
 ) -> std::result::Result<i32, DrawingAreaErrorKind<std::io::Error>> {
     // Without fonts a letter's width is guessed, on the wide side.
-    const LETTER: i32 = 8;
+    const LETTER: i32 = 10;
     let (mut x, mut row) = (12, 0);
     for (name, colour) in legend {
         let name = short(name);

@@ -41,7 +41,7 @@ pub(crate) fn comparison(report: &ComparisonReport) -> Result<Figure> {
             .map(|(i, model)| (model.name.clone(), SERIES[i % SERIES.len()]))
             .collect(),
         height: 130 + (names.len() * (20 + 9 * n_models)) as u32,
-        left: 200,
+        left: 250,
         is_named: true,
         ..Frame::default()
     };

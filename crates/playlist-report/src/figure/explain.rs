@@ -36,8 +36,8 @@ pub(crate) fn importance(explanation: &ExplanationSection) -> Result<Figure> {
         x: low - margin..high + margin,
         y: -0.7..names.len() as f64 - 0.3,
         x_title: explanation.metric_words().to_owned(),
-        height: 90 + 26 * names.len() as u32,
-        left: 150,
+        height: 100 + 28 * names.len() as u32,
+        left: 190,
         is_named: true,
         ..Frame::default()
     };
@@ -102,7 +102,7 @@ pub(crate) fn dependence(explanation: &ExplanationSection, section: &DependenceS
             "probability of {}",
             crate::figure::canvas::short(&explanation.class)
         ),
-        height: 340,
+        height: 360,
         ..Frame::default()
     };
     frame.draw(|chart| {

@@ -42,7 +42,7 @@ fn frame(details: &ExperimentDetails, feature: &FeatureValues) -> Frame {
         x_title: format!("{} ({})", feature.name, feature.unit),
         y_title: "share of the class".to_owned(),
         legend: details.classes.iter().cloned().zip(SERIES).collect(),
-        height: 340,
+        height: 360,
         ..Frame::default()
     }
 }
@@ -154,8 +154,8 @@ fn ranges(details: &ExperimentDetails, feature: &FeatureValues) -> Result<Figure
             ("middle half, nine tenths".to_owned(), SERIES[0]),
             ("median".to_owned(), SERIES[1]),
         ],
-        height: 110 + 18 * names.len() as u32,
-        left: 230,
+        height: 120 + 24 * names.len() as u32,
+        left: 285,
         is_named: true,
         ..frame(details, feature)
     };

@@ -32,7 +32,7 @@ pub(crate) fn losses(history: &LossHistory) -> Result<Figure> {
             .zip(SERIES)
             .map(|((name, _), colour)| ((*name).to_owned(), colour))
             .collect(),
-        left: 74,
+        left: 88,
         ..Frame::default()
     };
     frame.draw(|chart| {

@@ -60,9 +60,9 @@ pub(crate) fn scores(details: &ExperimentDetails, model: &ModelPredictions) -> R
         let (zero, one) = figure.unit_x;
         let x = f64::from(zero) + threshold * f64::from(one - zero);
         figure.body.push_str(&format!(
-            "<line class=\"threshold\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"34\" y2=\"{}\" stroke=\"{}\" stroke-width=\"2\" \
+            "<line class=\"threshold\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"36\" y2=\"{}\" stroke=\"{}\" stroke-width=\"2\" \
              stroke-dasharray=\"6 4\"/>\n",
-            figure.size.1 - 52,
+            figure.size.1 - 60,
             hex(INK)
         ));
     }

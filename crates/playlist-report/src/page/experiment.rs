@@ -164,7 +164,8 @@ fn tracks(details: &ExperimentDetails) -> DataTable {
         order.iter().map(class).collect(),
     ));
     if n_classes == 2 {
-        columns.extend(details.models.iter().map(|model| {
+        // The last model comes first: a phone shows few columns.
+        columns.extend(details.models.iter().rev().map(|model| {
             let values = order.iter().map(|row| Some(f64::from(model.p[*row]))).collect();
             TableColumn::number(model.name.clone(), values, 3)
         }));

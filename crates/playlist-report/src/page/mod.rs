@@ -1,10 +1,13 @@
 //! Pages: one self-contained file each, with no request to anywhere.
 
+mod candidates;
 mod comparison;
 mod data;
 mod experiment;
 mod explanation;
 mod model;
+mod ranking;
+mod sorting;
 mod table;
 
 use std::collections::BTreeMap;
@@ -16,6 +19,8 @@ use sha2::{Digest, Sha256};
 
 pub use comparison::{comparison_figures, comparison_page};
 pub use experiment::experiment_page;
+pub use ranking::ranking_page;
+pub use sorting::sorting_page;
 pub use table::{Cells, DataTable, TableColumn};
 
 use crate::figure::Figure;
@@ -167,7 +172,7 @@ pub(crate) fn origin(command: &str, seed: u64, versions: &BTreeMap<String, Strin
         @if !command.is_empty() { p { "The command that made this page:" } pre { (printable(command)) } }
         p { "Seed " (seed) ". With the same files, seed and versions it makes the same numbers on the same kind of machine." }
         (framed("Versions", &html! {
-            thead { tr { th scope="col" { "part" } th scope="col" { "version" } } }
+            thead { tr { th scope="col" { "part" } th.text scope="col" { "version" } } }
             tbody { @for (name, version) in versions { tr { td { (printable(name)) } td.text { (printable(version)) } } } }
         }))
     }
