@@ -18,9 +18,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use common::LookupArgs;
+use common::pages::{command, write_page};
 use playlist_classifier::core::{AudioFeature, Overwrite, write_file};
 use playlist_classifier::mlp::Backend;
-use playlist_classifier::report::{RankingReport, ranking_text, to_json};
+use playlist_classifier::report::{RankingReport, ranking_page, ranking_text, to_json};
 use playlist_classifier::{FitSettings, RankingConfig, rank_tracks, ranking_csv, ranking_m3u, ranking_uris};
 
 /// What is worth hearing? Ranks tracks by how likely you are to like them, and says why.
@@ -91,6 +92,9 @@ struct RankingOutput {
     /// Write the ranking as a playlist of URIs
     #[arg(long, value_name = "FILE")]
     m3u: Option<PathBuf>,
+    /// Write the ranking as one page to sort and filter, which opens in a browser and asks the network for nothing
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Replace files that exist
     #[arg(long)]
     overwrite: bool,
@@ -116,7 +120,11 @@ fn main() -> ExitCode {
 /// Whether the ranking was refused.
 fn run(cli: &Cli) -> Result<bool, Box<dyn Error>> {
     let overwrite = common::overwriting(cli.output.overwrite);
-    let targets: Vec<PathBuf> = cli.output.csv.iter().chain(&cli.output.m3u).cloned().collect();
+    let targets: Vec<PathBuf> = [&cli.output.csv, &cli.output.m3u, &cli.output.html]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect();
     common::check_targets(&targets, overwrite)?;
     let (stop, stop_lookup) = common::stop_all_on_ctrl_c()?;
     let config = RankingConfig {
@@ -152,6 +160,8 @@ fn run(cli: &Cli) -> Result<bool, Box<dyn Error>> {
     } else {
         common::print(&ranking_text(&report))?;
     }
+    let page = || ranking_page(&report, &command());
+    write_page(cli.output.html.as_deref(), page, overwrite)?;
     if !is_refused {
         write_outputs(cli, &report, overwrite)?;
     }

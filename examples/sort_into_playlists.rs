@@ -19,9 +19,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use common::LookupArgs;
+use common::pages::{command, write_page};
 use playlist_classifier::core::{AudioFeature, Overwrite};
 use playlist_classifier::mlp::Backend;
-use playlist_classifier::report::{SortingMode, printable, sorting_text, to_json};
+use playlist_classifier::report::{SortingMode, printable, sorting_page, sorting_text, to_json};
 use playlist_classifier::{
     FileStatus, FitSettings, PlaylistSource, Sorting, SortingConfig, sort_into_playlists,
     write_addition_uris, write_additions,
@@ -69,6 +70,9 @@ struct Cli {
     /// What these files are
     #[arg(long, value_enum, default_value_t = Format::Table, requires = "out", help_heading = "Output")]
     format: Format,
+    /// Write the sorting as one page to sort and filter, which opens in a browser and asks the network for nothing
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    html: Option<PathBuf>,
     /// Replace files that exist
     #[arg(long, help_heading = "Output")]
     overwrite: bool,
@@ -101,6 +105,8 @@ fn main() -> ExitCode {
 
 /// Whether the sorting was refused.
 fn run(cli: &Cli) -> Result<bool, Box<dyn Error>> {
+    let html: Vec<PathBuf> = cli.html.iter().cloned().collect();
+    common::check_targets(&html, common::overwriting(cli.overwrite))?;
     let (stop, stop_lookup) = common::stop_all_on_ctrl_c()?;
     let playlists = match &cli.table {
         Some(path) => PlaylistSource::Table {
@@ -136,6 +142,8 @@ fn run(cli: &Cli) -> Result<bool, Box<dyn Error>> {
         sorting_text(&sorting.report)
     };
     common::print(&text)?;
+    let page = || sorting_page(&sorting.report, &command());
+    write_page(cli.html.as_deref(), page, common::overwriting(cli.overwrite))?;
     match &cli.out {
         Some(folder) if !sorting.report.is_refused => write(folder, cli, &sorting)?,
         Some(_) => {}

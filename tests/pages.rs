@@ -235,3 +235,67 @@ fn a_comparison_has_a_page_and_a_figure() {
         "nothing is overwritten unasked"
     );
 }
+
+/// Tables of the shipped two listeners: 80 tracks of each to learn from, 15 of each to rank or sort.
+fn listeners(folder: &Path) -> [PathBuf; 3] {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets/two_listeners.csv");
+    let text = std::fs::read_to_string(path).unwrap();
+    let header = text.lines().next().unwrap().replacen(",label,", ",", 1);
+    let of = |listener: &str| -> Vec<String> {
+        let own = text
+            .lines()
+            .filter_map(|line| line.split_once(&format!(",{listener},")));
+        own.map(|(id, features)| format!("{id},{features}")).collect()
+    };
+    let (a, b) = (of("listener_a"), of("listener_b"));
+    let tables = [
+        ("likes", &a[..80]),
+        ("others", &b[..80]),
+        ("new", &[&a[80..95], &b[80..95]].concat()),
+    ];
+    tables.map(|(name, rows)| {
+        let path = folder.join(format!("{name}.csv"));
+        std::fs::write(&path, format!("{header}\n{}\n", rows.join("\n"))).unwrap();
+        path
+    })
+}
+
+#[test]
+fn rankings_and_sortings_have_a_page_and_replace_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let tables = listeners(folder.path());
+    let [likes, others, new] = tables.each_ref().map(|path| path.to_str().unwrap());
+    let page = folder.path().join("page.html");
+    let html = ["--html", page.to_str().unwrap()];
+    let cases = [
+        (
+            "rank_tracks",
+            ["--likes", likes, "--dislikes", others, "--candidates", new].to_vec(),
+            "What is worth hearing?",
+        ),
+        (
+            "sort_into_playlists",
+            ["--playlist", likes, others, "--tracks", new].to_vec(),
+            "Which playlist does each",
+        ),
+    ];
+    for (example, arguments, title) in cases {
+        let arguments = [&arguments[..], &html].concat();
+        let output = run(example, &arguments);
+        assert!(output.status.success(), "{example}: {}", stderr(&output));
+        let text = std::fs::read_to_string(&page).unwrap();
+        assert!(text.contains(title), "{example}");
+        assert!(text.matches("<tr>").count() > 30, "{example}: a row a track");
+        assert!(
+            text.contains(&format!("{example} --")),
+            "the command that made it"
+        );
+        let again = run(example, &arguments);
+        assert!(
+            stderr(&again).contains("exists already"),
+            "{example}: {}",
+            stderr(&again)
+        );
+        std::fs::remove_file(&page).unwrap();
+    }
+}

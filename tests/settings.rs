@@ -33,7 +33,11 @@ fn table(folder: &Path, n: usize) -> String {
     let mut text = "track_id,label,energy,tempo,split_0\n".to_owned();
     for i in 0..n {
         let (energy, is_test) = ((i * 37 % n) as f32 / n as f32, i % 3 == 0);
-        let label = if (energy > 0.5) == is_test { "other" } else { "liked" };
+        let label = if (energy > 0.5) == is_test {
+            "other"
+        } else {
+            "liked"
+        };
         let part = if is_test { "test" } else { "train" };
         text += &format!("track{i},{label},{energy},{},{part}\n", 90 + i % 50);
     }
@@ -75,7 +79,11 @@ fn settings_come_from_a_file_and_what_it_leaves_out_stays() {
     };
     let plain = json("compare_models", &arguments[..3]);
     let plain = &plain["tasks"][0]["models"][0]["splits"][0]["metrics"]["log_loss"];
-    assert_eq!(plain.as_f64().unwrap(), loss("{}"), "an empty file changes nothing");
+    assert_eq!(
+        plain.as_f64().unwrap(),
+        loss("{}"),
+        "an empty file changes nothing"
+    );
     let kernel = loss(r#"{"network_share": 0.0, "network": {"epochs": 2}}"#);
     assert!(
         (kernel - plain.as_f64().unwrap()).abs() > 1e-6,

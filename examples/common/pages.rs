@@ -1,7 +1,7 @@
 //! Pages and figures: the same options in every example that makes them.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use playlist_classifier::core::{Overwrite, write_file};
@@ -42,11 +42,7 @@ impl PageArgs {
         page: impl FnOnce() -> Result<String, E>,
         overwrite: Overwrite,
     ) -> Result<(), Box<dyn Error>> {
-        if let Some(path) = &self.html {
-            write_file(path, page()?.as_bytes(), overwrite)?;
-            eprintln!("wrote {}", path.display());
-        }
-        Ok(())
+        write_page(self.html.as_deref(), page, overwrite)
     }
 
     /// Writes the figures, made only where they were asked for.
@@ -65,6 +61,19 @@ impl PageArgs {
         }
         Ok(())
     }
+}
+
+/// Writes a page to `path`, made only where there is one.
+pub fn write_page<E: Error + 'static>(
+    path: Option<&Path>,
+    page: impl FnOnce() -> Result<String, E>,
+    overwrite: Overwrite,
+) -> Result<(), Box<dyn Error>> {
+    if let Some(path) = path {
+        write_file(path, page()?.as_bytes(), overwrite)?;
+        eprintln!("wrote {}", path.display());
+    }
+    Ok(())
 }
 
 /// The command line of this program, as it could be typed again in a shell.

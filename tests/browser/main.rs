@@ -365,4 +365,9 @@ fn everything_has_a_name_and_the_headings_are_in_order() {
         browser.text("return getComputedStyle(document.querySelector('nav')).display"),
         "none"
     );
+    let widest = "return Math.max(...[...document.querySelectorAll('.threshold-panel svg')].map(svg => svg.getBoundingClientRect().width))";
+    assert!(
+        browser.number(widest) > 200.0,
+        "on paper the figure stands beside the matrix and is not pressed flat"
+    );
 }

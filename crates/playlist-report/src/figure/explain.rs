@@ -37,7 +37,7 @@ pub(crate) fn importance(explanation: &ExplanationSection) -> Result<Figure> {
         y: -0.7..names.len() as f64 - 0.3,
         x_title: explanation.metric_words().to_owned(),
         height: 100 + 28 * names.len() as u32,
-        left: 190,
+        left: 200,
         is_named: true,
         ..Frame::default()
     };

@@ -183,7 +183,7 @@ fn ranges(details: &ExperimentDetails, feature: &FeatureValues) -> Result<Figure
 pub(crate) fn row_names(chart: &mut Chart<'_, '_>, names: &[String], left: f64) -> Drawn {
     for (row, name) in names.iter().enumerate() {
         let (x, y) = chart.backend_coord(&(left, row as f64));
-        let name = Text::new(short(name), (x - 8, y), text(INK, HPos::Right, VPos::Center));
+        let name = Text::new(short(name), (x - 18, y), text(INK, HPos::Right, VPos::Center));
         chart.plotting_area().use_screen_coord().draw(&name)?;
     }
     Ok(())
