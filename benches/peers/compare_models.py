@@ -5,12 +5,13 @@
     cargo run --release --example compare_models -- --peers peers.json table.csv ...
 
 Each table is a CSV with `label` (the first class by name is positive, as in `compare_models`), the paper's twelve features and
-columns `split_0`, `split_1` ... of `train`, `test` and `valid`, which is not used. Rows with repeated ids or audio must be gone already: `compare_models`
-drops them, and refuses to merge results on other rows. The JSON is that of `compare_models --json`. Values that mean "not
+columns `split_0`, `split_1` ... of `train`, `test` and `valid`, which is not used. Rows with repeated ids or audio must be gone
+already: `compare_models` drops them, and refuses to merge results on other rows. The JSON is that of `compare_models --json`. Values that mean "not
 detected" (key -1, tempo 0, time signature 0) and empty cells are missing: CatBoost takes them as they are, the others get the
 median of the training part. Every model has its defaults but for what its name says.
 """
 import argparse
+import datetime
 import json
 import pathlib
 import sys
@@ -135,7 +136,8 @@ def main():
     if args.models:
         make = {name: make[name] for name in args.models.split(",")}
     tasks = [run(path, make, args) for path in args.tables]
-    versions = {"catboost": catboost.__version__, "scikit-learn": sklearn.__version__, "threads": str(args.threads)}
+    versions = {"catboost": catboost.__version__, "scikit-learn": sklearn.__version__, "threads": str(args.threads),
+                "date": datetime.date.today().isoformat()}
     json.dump({"tasks": tasks, "overall": [], "seed": args.seed, "versions": versions}, sys.stdout, indent=1)
 
 

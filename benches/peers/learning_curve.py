@@ -88,7 +88,10 @@ def print_summary(args):
     models = []
     for path in args.results:
         for task in json.loads(path.read_text())["tasks"]:
-            size = int(re.fullmatch(r".*_n(\d+)", task["name"]).group(1))
+            name, size = re.fullmatch(r"(.*)_n(\d+)", task["name"]).groups()
+            if args.table not in (None, name):
+                continue
+            size = int(size)
             for model in task["models"]:
                 if model["name"] not in models:
                     models.append(model["name"])
@@ -101,7 +104,7 @@ def print_summary(args):
         n_tables = len(next(iter(scores[size].values())))
         print(f"| {size:,} | {n_tables} |" + "".join(" {:.4f} / {:.4f} |".format(*means[name]) for name in models))
     if len(models) > 1:
-        print(f"\nROC AUC / log loss. `{models[args.of]}` against each other model, tables on which it is better in both:")
+        print(f"\nROC AUC / log loss. `{models[args.of]}` against each other model, and the tables on which it is better:")
         for size in sorted(scores):
             own = np.array(scores[size][models[args.of]])
             for name in models:
@@ -125,6 +128,7 @@ def main():
     tables.set_defaults(run=write_tables)
     summary = commands.add_parser("summary", help="print what was measured")
     summary.add_argument("results", nargs="+", type=pathlib.Path)
+    summary.add_argument("--table", help="this table alone (default: means over all)")
     summary.add_argument("--of", type=int, default=1, help="which model is compared with the others (from 0)")
     summary.set_defaults(run=print_summary)
     args = parser.parse_args()
