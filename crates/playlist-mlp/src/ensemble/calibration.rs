@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::targets::{Head, Targets};
 
-/// Where the slope is drawn to when there are few rows: a score that is a probability already has about this
-/// slope in the middle.
-const PRIOR_SLOPE: f64 = 2.0;
+/// Where the slope is drawn to when there are few rows. A score that is a probability has a slope of about 2 in the
+/// middle; a ridge draws scores together, so that it takes twice as much (chosen on training parts of 100 and 250 rows).
+const PRIOR_SLOPE: f64 = 4.0;
 
 /// Most Newton steps; a handful suffices.
 const MAX_STEPS: usize = 50;
@@ -235,7 +235,8 @@ mod tests {
             .flat_map(|kind| if *kind == 0 { [0.0, 1.0] } else { [1.0, 0.0] })
             .collect();
         let p = Calibration::fit(&scores, &y, 2).log_probabilities(&[0.0, 1.0]);
-        assert!((p[1].exp() - 0.75).abs() < 5e-3);
+        // The prior weighs as one row, and draws the slope from 1.1 towards 4.
+        assert!((p[1].exp() - 0.75).abs() < 1e-2);
     }
 
     #[test]
