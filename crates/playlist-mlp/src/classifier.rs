@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::observer::{StopSignal, TrainingObserver};
 use crate::random::{Stream, generator};
-use crate::training::{CHUNK_ROWS, Part, Parts, Trainer, read_values};
-use crate::{Backend, Error, History, Mlp, MlpConfig, Result, TrainingConfig};
+use crate::training::{CHUNK_ROWS, Copies, Part, Parts, Trainer, read_values};
+use crate::{Backend, Engine, Error, History, Mlp, MlpConfig, Result, StopReason, TrainingConfig, fused};
 
 /// A network to be fitted: its shape, its training and where it runs.
 ///
@@ -95,10 +95,95 @@ impl MlpClassifierConfig {
     /// # Errors
     /// As [`MlpClassifierConfig::fit`].
     pub fn fit_with(&self, x: &FeatureMatrix, y: &Labels, options: FitOptions<'_>) -> Result<MlpClassifier> {
-        self.network.validate()?;
-        self.training.validate()?;
-        y.check_fit(x)?;
-        let device = self.backend.device()?;
+        let (_, model, history, device) = self.burn_fit(x, y, &[], options)?;
+        Ok(self.classifier(x, y, model, history, device))
+    }
+
+    /// Trains once, for the largest of `epochs`, and returns the network as it was after each of them, ascending:
+    /// what a training of so many epochs gives.
+    ///
+    /// With [`Engine::Fused`] a network of two classes without normalisation, dropout, GELU, momentum or weight
+    /// decay is trained by loops of our own on the CPU; any other, and every one with [`Engine::Burn`], as
+    /// [`MlpClassifierConfig::fit`] does it. The two agree but for rounding. A training that is stopped returns the
+    /// epochs that it reached and the one at which it stopped.
+    ///
+    /// # Errors
+    /// As [`MlpClassifierConfig::fit`]; no epochs; early stopping, which has no such epochs.
+    pub fn fit_at_epochs(
+        &self,
+        x: &FeatureMatrix,
+        y: &Labels,
+        epochs: &[usize],
+        engine: Engine,
+        options: FitOptions<'_>,
+    ) -> Result<Vec<MlpClassifier>> {
+        let mut config = self.clone();
+        config.training.epochs = epochs.iter().copied().max().unwrap_or(0);
+        if config.training.early_stopping.is_some() {
+            return Err(Error::Core(playlist_core::Error::InvalidSetting {
+                field: "early_stopping",
+                value: "set".to_owned(),
+                expected: "none where the network is asked for after certain epochs",
+            }));
+        }
+        let (copies, history, device) = if engine == Engine::Fused
+            && options.valid.is_none()
+            && fused::supports(&config, y.n_classes())
+        {
+            config.fused_fit(x, y, epochs, options)?
+        } else {
+            let (mut copies, model, history, device) = config.burn_fit(x, y, epochs, options)?;
+            if copies
+                .last()
+                .is_none_or(|(epoch, _)| *epoch != history.epochs.len())
+            {
+                copies.push((history.epochs.len(), model));
+            }
+            (copies, history, device)
+        };
+        let classifier = |(epoch, model): (usize, Mlp)| {
+            let mut config = config.clone();
+            let mut history = history.clone();
+            if epoch < history.epochs.len() {
+                history.epochs.truncate(epoch);
+                history.stop_reason = StopReason::Finished;
+                history.kept_epoch = epoch;
+            }
+            if history.stop_reason == StopReason::Finished {
+                config.training.epochs = epoch;
+            }
+            config.classifier(x, y, model, history, device.clone())
+        };
+        Ok(copies.into_iter().map(classifier).collect())
+    }
+
+    fn classifier(
+        &self,
+        x: &FeatureMatrix,
+        y: &Labels,
+        model: Mlp,
+        history: History,
+        device: Device,
+    ) -> MlpClassifier {
+        MlpClassifier {
+            config: self.clone(),
+            columns: x.columns().to_vec(),
+            class_names: y.class_names().to_vec(),
+            model,
+            history: Some(history),
+            device,
+        }
+    }
+
+    /// Trains on Burn; the copies after `snapshots` come first.
+    fn burn_fit(
+        &self,
+        x: &FeatureMatrix,
+        y: &Labels,
+        snapshots: &[usize],
+        options: FitOptions<'_>,
+    ) -> Result<(Copies, Mlp, History, Device)> {
+        let device = self.checked_device(x, y)?;
         let parts = self.parts(x, y, &options, &device)?;
         let autodiff = device.clone().autodiff();
         let model = self
@@ -109,16 +194,59 @@ impl MlpClassifierConfig {
             backend: self.backend,
             device: &device,
             stop: options.stop,
+            snapshots,
         };
-        let (model, history) = trainer.train(model, &parts, options.observer)?;
-        Ok(MlpClassifier {
-            config: self.clone(),
-            columns: x.columns().to_vec(),
-            class_names: y.class_names().to_vec(),
-            model,
-            history: Some(history),
-            device,
-        })
+        let (copies, model, history) = trainer.train(model, &parts, options.observer)?;
+        Ok((copies, model, history, device))
+    }
+
+    /// Trains by loops of our own.
+    fn fused_fit(
+        &self,
+        x: &FeatureMatrix,
+        y: &Labels,
+        snapshots: &[usize],
+        options: FitOptions<'_>,
+    ) -> Result<(Copies, History, Device)> {
+        let device = self.checked_device(x, y)?;
+        let test = match options.test {
+            Some((test_x, test_y)) => {
+                test_x.check_columns(x.columns())?;
+                test_x.check_complete()?;
+                check_part(test_x, test_y, y.n_classes())?;
+                (test_y.n_samples() > 0).then(|| fused::Rows::new(test_x, test_y))
+            }
+            None => None,
+        };
+        let untrained = self
+            .network
+            .init(x.n_features(), y.n_classes(), self.training.seed, &device)?;
+        let trainer = fused::FusedTrainer {
+            config: self,
+            snapshots,
+            stop: options.stop,
+        };
+        let rows = fused::Rows::new(x, y);
+        let (copies, history) =
+            trainer.train(&untrained.to_arrays(), &rows, test.as_ref(), options.observer)?;
+        let models = copies.into_iter().map(|copy| {
+            let network = &self.network;
+            let model = Mlp::from_arrays(network, x.n_features(), y.n_classes(), &copy.arrays, &device);
+            let failed = |reason| Error::Device {
+                backend: "fused",
+                reason,
+            };
+            model.map(|model| (copy.epoch, model)).map_err(failed)
+        });
+        Ok((models.collect::<Result<_>>()?, history, device))
+    }
+
+    /// Checks settings and data and opens the device.
+    fn checked_device(&self, x: &FeatureMatrix, y: &Labels) -> Result<Device> {
+        self.network.validate()?;
+        self.training.validate()?;
+        y.check_fit(x)?;
+        self.backend.device()
     }
 
     /// Copies every part to the device, with a validation part cut from the training part where early

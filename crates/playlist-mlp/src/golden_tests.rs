@@ -156,8 +156,9 @@ fn twenty_steps_agree_with_pytorch() {
             backend,
             device: &device,
             stop: StopSignal::default(),
+            snapshots: &[],
         };
-        let (model, history) = trainer.train(model, &parts, None).unwrap();
+        let (_, model, history) = trainer.train(model, &parts, None).unwrap();
         let losses: Vec<f32> = history
             .epochs
             .iter()

@@ -6,6 +6,7 @@ mod config;
 mod device;
 mod ensemble;
 mod error;
+mod fused;
 #[cfg(test)]
 mod golden_tests;
 mod history;

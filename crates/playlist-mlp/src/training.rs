@@ -38,13 +38,16 @@ pub enum OptimizerConfig {
 }
 
 impl OptimizerConfig {
+    /// PyTorch's epsilon.
+    pub(crate) const ADAM_EPSILON: f32 = 1e-8;
+
     /// Adam with PyTorch's defaults.
     #[must_use]
     pub const fn adam() -> Self {
         Self::Adam {
             beta_1: 0.9,
             beta_2: 0.999,
-            epsilon: 1e-8,
+            epsilon: Self::ADAM_EPSILON,
         }
     }
 
@@ -343,16 +346,21 @@ pub(crate) struct Trainer<'a> {
     pub(crate) backend: Backend,
     pub(crate) device: &'a Device,
     pub(crate) stop: StopSignal,
+    /// The epochs after which the network is copied.
+    pub(crate) snapshots: &'a [usize],
 }
 
+/// Networks as they were after some epochs.
+pub(crate) type Copies = Vec<(usize, Mlp)>;
+
 impl Trainer<'_> {
-    /// Trains `model`, made on the autodiff device, and returns it on the plain one.
+    /// Trains `model`, made on the autodiff device, and returns it on the plain one, after the copies asked for.
     pub(crate) fn train(
         &self,
         mut model: Mlp,
         parts: &Parts,
         mut observer: Option<&mut dyn TrainingObserver>,
-    ) -> Result<(Mlp, History)> {
+    ) -> Result<(Copies, Mlp, History)> {
         let config = self.config;
         let mut optimizer = config.optimizer.build(config.weight_decay);
         let mut shuffle_rng = generator(config.seed, Stream::Shuffle);
@@ -360,6 +368,7 @@ impl Trainer<'_> {
         let mut order: Vec<i32> = (0..parts.train.n_samples() as i32).collect();
         let mut epochs: Vec<EpochRecord> = Vec::with_capacity(config.epochs);
         let mut best: Option<(f64, usize, Mlp)> = None;
+        let mut copies = Vec::new();
         let mut stop_reason = StopReason::Finished;
 
         for epoch in 1..=config.epochs {
@@ -378,6 +387,9 @@ impl Trainer<'_> {
             }
             let record = self.record(epoch, sum, &model, parts)?;
             epochs.push(record);
+            if self.snapshots.contains(&epoch) {
+                copies.push((epoch, model.valid()));
+            }
             let asked = observer
                 .as_mut()
                 .is_some_and(|observer| observer.on_epoch(&record, config.epochs).is_break());
@@ -404,14 +416,12 @@ impl Trainer<'_> {
             Some((_, epoch, model)) => (epoch, model),
             None => (epochs.len(), model.valid()),
         };
-        Ok((
-            model,
-            History {
-                epochs,
-                stop_reason,
-                kept_epoch,
-            },
-        ))
+        let history = History {
+            epochs,
+            stop_reason,
+            kept_epoch,
+        };
+        Ok((copies, model, history))
     }
 
     fn record(&self, epoch: usize, sum: Tensor<1>, model: &Mlp, parts: &Parts) -> Result<EpochRecord> {

@@ -13,7 +13,7 @@ mod multi_label;
 mod network;
 mod quantile;
 mod saved;
-mod simd;
+pub(crate) mod simd;
 mod targets;
 #[cfg(test)]
 mod tests;
