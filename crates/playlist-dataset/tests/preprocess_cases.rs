@@ -111,6 +111,26 @@ fn per_part_scaling_gives_a_track_other_values_in_another_part() {
 }
 
 #[test]
+fn column_lengths_shrink_with_the_number_of_tracks() {
+    let train = one_column(&[3.0, 4.0]);
+    let method = ScalingMethod::FaultyColumnUnitNorm;
+    assert_eq!(scaled(method, &train, &train).values(), [0.6, 0.8]);
+    assert_eq!(scaled(method, &train, &one_column(&[10.0])).values(), [2.0]);
+    assert_eq!(scaled(method, &one_column(&[0.0]), &train).values(), [3.0, 4.0]);
+    let method = ScalingMethod::FaultyColumnUnitNormPerPart;
+    assert_eq!(scaled(method, &train, &one_column(&[10.0])).values(), [1.0]);
+    // Four times the tracks, half the values.
+    assert_eq!(scaled(method, &train, &one_column(&[2.0; 4])).values(), [0.5; 4]);
+    let restored = FeatureScalerConfig::new(ScalingMethod::FaultyColumnUnitNorm)
+        .fit(&train)
+        .unwrap();
+    let back = restored
+        .inverse_transform(&restored.transform(&train).unwrap())
+        .unwrap();
+    assert_eq!(back.values(), [3.0, 4.0]);
+}
+
+#[test]
 fn a_constant_column_is_centred_and_divided_by_one() {
     // A third is no sum of thirds in binary: the mean must still be the value itself.
     let third = 1.0 / 3.0;

@@ -72,11 +72,22 @@ pub enum ScalingMethod {
     ///
     /// Hypothesis: both of the mistakes above, the one that came nearest to the paper's numbers.
     FaultyWholeMatrixMinMaxPerPart,
+    /// Each column divided by its Euclidean length on the training part: all values lie near 0, the
+    /// loudness below, and the more tracks there are the smaller they get.
+    ///
+    /// Hypothesis: scikit-learn's `preprocessing.normalize(x, axis=0)` or PyTorch's
+    /// `functional.normalize(x, dim=0)`.
+    FaultyColumnUnitNorm,
+    /// [`ScalingMethod::FaultyColumnUnitNorm`] with the lengths of each matrix that is transformed: in a
+    /// test part half as large as the training part every value is greater by the root of two.
+    ///
+    /// Hypothesis: the same, called on each part; it keeps nothing to be applied to another part.
+    FaultyColumnUnitNormPerPart,
 }
 
 impl ScalingMethod {
     /// Every method, the right ones first.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::None,
         Self::MinMax,
         Self::Standard,
@@ -87,6 +98,8 @@ impl ScalingMethod {
         Self::FaultyRowUnitNorm,
         Self::FaultyMinMaxPerPart,
         Self::FaultyWholeMatrixMinMaxPerPart,
+        Self::FaultyColumnUnitNorm,
+        Self::FaultyColumnUnitNormPerPart,
     ];
 
     /// The name, in kebab case.
@@ -103,6 +116,8 @@ impl ScalingMethod {
             Self::FaultyRowUnitNorm => "faulty-row-unit-norm",
             Self::FaultyMinMaxPerPart => "faulty-min-max-per-part",
             Self::FaultyWholeMatrixMinMaxPerPart => "faulty-whole-matrix-min-max-per-part",
+            Self::FaultyColumnUnitNorm => "faulty-column-unit-norm",
+            Self::FaultyColumnUnitNormPerPart => "faulty-column-unit-norm-per-part",
         }
     }
 
@@ -117,7 +132,9 @@ impl ScalingMethod {
             | Self::FaultyRowMinMax
             | Self::FaultyRowUnitNorm
             | Self::FaultyMinMaxPerPart
-            | Self::FaultyWholeMatrixMinMaxPerPart => true,
+            | Self::FaultyWholeMatrixMinMaxPerPart
+            | Self::FaultyColumnUnitNorm
+            | Self::FaultyColumnUnitNormPerPart => true,
         }
     }
 
@@ -131,6 +148,7 @@ impl ScalingMethod {
                 | Self::FaultyRowUnitNorm
                 | Self::FaultyMinMaxPerPart
                 | Self::FaultyWholeMatrixMinMaxPerPart
+                | Self::FaultyColumnUnitNormPerPart
         )
     }
 }
@@ -154,7 +172,8 @@ impl FromStr for ScalingMethod {
                 value: format!("`{text}`"),
                 expected: "one of `none`, `min-max`, `standard`, `robust-smooth-clip`, `quantile-normal`, \
                            `faulty-whole-matrix-min-max`, `faulty-row-min-max`, `faulty-row-unit-norm`, \
-                           `faulty-min-max-per-part`, `faulty-whole-matrix-min-max-per-part`",
+                           `faulty-min-max-per-part`, `faulty-whole-matrix-min-max-per-part`, \
+                           `faulty-column-unit-norm`, `faulty-column-unit-norm-per-part`",
             })
     }
 }

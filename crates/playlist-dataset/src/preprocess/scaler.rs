@@ -149,7 +149,7 @@ impl FeatureScaler {
                 field: "scaling",
                 value: format!("`{}`", self.method),
                 expected: "a method with an inverse: `none`, `min-max`, `standard`, `robust-smooth-clip`, \
-                           `quantile-normal` or `faulty-whole-matrix-min-max`",
+                           `quantile-normal`, `faulty-whole-matrix-min-max` or `faulty-column-unit-norm`",
             });
         }
         self.check_input(x)?;
@@ -174,9 +174,9 @@ impl FeatureScaler {
         columns: Columns<'_>,
     ) -> Self {
         let statistics = match method {
-            ScalingMethod::FaultyMinMaxPerPart | ScalingMethod::FaultyWholeMatrixMinMaxPerPart => {
-                Statistics::Nothing
-            }
+            ScalingMethod::FaultyMinMaxPerPart
+            | ScalingMethod::FaultyWholeMatrixMinMaxPerPart
+            | ScalingMethod::FaultyColumnUnitNormPerPart => Statistics::Nothing,
             _ => Statistics::fit(method, rows, columns),
         };
         Self {
@@ -191,7 +191,9 @@ impl FeatureScaler {
         match self.method {
             ScalingMethod::FaultyRowMinMax => scale_rows_to_range(rows, columns),
             ScalingMethod::FaultyRowUnitNorm => scale_rows_to_unit_norm(rows, columns),
-            ScalingMethod::FaultyMinMaxPerPart | ScalingMethod::FaultyWholeMatrixMinMaxPerPart => {
+            ScalingMethod::FaultyMinMaxPerPart
+            | ScalingMethod::FaultyWholeMatrixMinMaxPerPart
+            | ScalingMethod::FaultyColumnUnitNormPerPart => {
                 Statistics::fit(self.method, rows, columns).apply(rows, columns);
             }
             _ => self.statistics.apply(rows, columns),

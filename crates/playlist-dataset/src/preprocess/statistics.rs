@@ -42,6 +42,9 @@ impl Statistics {
             ScalingMethod::FaultyWholeMatrixMinMax | ScalingMethod::FaultyWholeMatrixMinMaxPerPart => {
                 whole_range(rows, columns)
             }
+            ScalingMethod::FaultyColumnUnitNorm | ScalingMethod::FaultyColumnUnitNormPerPart => {
+                lengths_as_range(rows, columns)
+            }
             ScalingMethod::Standard => moments(rows, columns),
             ScalingMethod::RobustSmoothClip => quartiles(rows, columns),
             ScalingMethod::QuantileNormal => Self::Quantiles {
@@ -119,7 +122,9 @@ impl Statistics {
         };
         match (method, self) {
             (
-                ScalingMethod::MinMax | ScalingMethod::FaultyWholeMatrixMinMax,
+                ScalingMethod::MinMax
+                | ScalingMethod::FaultyWholeMatrixMinMax
+                | ScalingMethod::FaultyColumnUnitNorm,
                 Self::Range { minimum, maximum },
             ) => lengths([minimum, maximum]).or_else(|| {
                 let ordered = minimum.iter().zip(maximum).all(|(lower, upper)| lower <= upper);
@@ -143,7 +148,8 @@ impl Statistics {
                 | ScalingMethod::FaultyRowMinMax
                 | ScalingMethod::FaultyRowUnitNorm
                 | ScalingMethod::FaultyMinMaxPerPart
-                | ScalingMethod::FaultyWholeMatrixMinMaxPerPart,
+                | ScalingMethod::FaultyWholeMatrixMinMaxPerPart
+                | ScalingMethod::FaultyColumnUnitNormPerPart,
                 Self::Nothing,
             ) => None,
             _ => Some("the statistics of its scaling method"),
@@ -211,6 +217,18 @@ fn whole_range(rows: &[f32], columns: Columns<'_>) -> Statistics {
     Statistics::Range {
         minimum: vec![lower; n_columns],
         maximum: vec![upper; n_columns],
+    }
+}
+
+/// From zero to the Euclidean length of each column.
+fn lengths_as_range(rows: &[f32], columns: Columns<'_>) -> Statistics {
+    let squares = column_sums(rows, columns, |_, x| x.powi(2));
+    Statistics::Range {
+        minimum: vec![0.0; squares.len()],
+        maximum: squares
+            .into_iter()
+            .map(|square| square.sqrt().min(f64::from(f32::MAX)) as f32)
+            .collect(),
     }
 }
 
