@@ -142,6 +142,22 @@ pub enum Error {
         #[from]
         source: csv::Error,
     },
+    /// A file that holds no finished runs of a study that can be used.
+    #[error("`{}` holds no finished runs that can be gone on with: {reason}; move it away to begin anew", path.display())]
+    NoStudy {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// A table of other than two classes, for a study of two.
+    #[error("`{}` has {n_classes} classes: the study needs tables of two classes", path.display())]
+    NotTwoClasses {
+        /// The table.
+        path: PathBuf,
+        /// The number of its classes.
+        n_classes: usize,
+    },
     /// Predictions could not be written as CSV.
     #[error("the predictions for `{}` could not be written as CSV", path.display())]
     Csv {

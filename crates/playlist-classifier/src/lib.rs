@@ -12,6 +12,7 @@ mod experiment;
 mod explanation;
 mod fetch;
 mod model;
+pub mod paper;
 mod predictions;
 mod rank;
 mod ranker;

@@ -16,6 +16,7 @@ mod sorting;
 mod sorting_text;
 mod spark;
 mod terminal;
+mod text_table;
 mod verdict;
 
 pub use comparison::{
@@ -33,7 +34,7 @@ pub use explanation::{
     ContributionSection, DependencePoint, DependenceSection, ExplanationSamples, ExplanationSection,
     ImportanceSection, TrackExplanation, explanation_text,
 };
-pub use figure::{Figure, experiment_figures, figure_names};
+pub use figure::{Figure, LineChart, LineSeries, experiment_figures, figure_names};
 pub use page::{
     Cells, DataTable, TableColumn, comparison_figures, comparison_page, experiment_page, ranking_page,
     sorting_page,
@@ -51,4 +52,5 @@ pub use sorting::{
 pub use sorting_text::{sorting_text, sorting_verdict};
 pub use spark::{charts_text, spark};
 pub use terminal::{dataset_text, experiment_text, models_table};
+pub use text_table::TextTable;
 pub use verdict::{CHANCE, LARGER_TEST_CLASS, SIGNIFICANCE, verdict};

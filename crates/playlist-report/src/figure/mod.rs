@@ -6,12 +6,14 @@ mod comparison;
 mod curves;
 mod explain;
 mod features;
+mod line_chart;
 mod losses;
 mod scores;
 
 pub use canvas::Figure;
 pub(crate) use canvas::short;
 pub(crate) use comparison::comparison;
+pub use line_chart::{LineChart, LineSeries};
 
 use crate::details::{ExperimentDetails, ModelPredictions};
 use crate::{ExperimentReport, Result};
