@@ -111,6 +111,9 @@ function setUpModels() {
 
 const ROWS_PER_PAGE = 50;
 
+/** A text longer than this is no name and gets a wide column. */
+const LONG = 80;
+
 /** A table that is sorted by a click on a heading, filtered by text and choices, and shown page by page. */
 function setUpTable(section) {
     const { columns } = data.tables[section.dataset.table];
@@ -118,6 +121,7 @@ function setUpTable(section) {
     const body = section.querySelector("tbody");
     const headings = [...section.querySelectorAll("thead th")];
     const plain = columns.map((column) => column.kind !== "number" && column.values.map((v) => v.toLowerCase()));
+    const isLong = columns.map((column) => column.kind === "text" && column.values.some((v) => v.length > LONG));
     let order = Array.from({ length: n }, (_, row) => row);
     let shown = order;
     let page = 0;
@@ -147,9 +151,9 @@ function setUpTable(section) {
 
     const lastPage = () => Math.max(0, Math.ceil(shown.length / ROWS_PER_PAGE) - 1);
 
-    function cell(column, row) {
+    function cell(column, index, row) {
         const value = column.values[row];
-        const td = element("td", column.kind === "number" ? "" : "text");
+        const td = element("td", column.kind === "number" ? "" : isLong[index] ? "text long" : "text");
         td.textContent = column.kind !== "number" ? value : value === null ? "–" : value.toFixed(column.digits);
         return td;
     }
@@ -159,7 +163,7 @@ function setUpTable(section) {
         const rows = shown.slice(page * ROWS_PER_PAGE, (page + 1) * ROWS_PER_PAGE);
         body.replaceChildren(...rows.map((row) => {
             const tr = element("tr");
-            tr.append(...columns.map((column) => cell(column, row)));
+            tr.append(...columns.map((column, index) => cell(column, index, row)));
             return tr;
         }));
         const count = (number) => number.toLocaleString("en");

@@ -112,8 +112,8 @@ pub(crate) struct Frame {
     pub(crate) height: u32,
     /// Room for labels on the left, in pixels.
     pub(crate) left: u32,
-    /// Whether the vertical axis has names in place of numbers, which the figure draws itself.
-    pub(crate) is_named: bool,
+    /// Names in place of numbers on the vertical axis, at 0, 1, 2 ...
+    pub(crate) row_names: Vec<String>,
 }
 
 /// The width of every figure, in pixels; the page scales them.
@@ -135,7 +135,7 @@ impl Default for Frame {
             legend: Vec::new(),
             height: 420,
             left: 78,
-            is_named: false,
+            row_names: Vec::new(),
         }
     }
 }
@@ -193,7 +193,7 @@ impl Frame {
             .y_labels(5)
             .x_label_formatter(&x_number)
             .y_label_formatter(&y_number);
-        if self.is_named {
+        if !self.row_names.is_empty() {
             mesh.y_labels(0).disable_y_mesh();
         }
         mesh.draw()?;
@@ -202,7 +202,17 @@ impl Frame {
             chart.backend_coord(&(1.0, self.y.start)).0,
         );
         paint(&mut chart)?;
+        // Drawn by hand, since the axis would leave some out, and on the whole figure, since a chart keeps text within itself.
+        let place = |row: usize| chart.backend_coord(&(self.x.start, row as f64));
+        let places: Vec<(i32, i32)> = (0..self.row_names.len()).map(place).collect();
         drop(chart);
+        for (name, (x, y)) in self.row_names.iter().zip(places) {
+            root.draw(&Text::new(
+                short(name),
+                (x - 10, y),
+                text(INK, HPos::Right, VPos::Center),
+            ))?;
+        }
         root.present()?;
         Ok(unit_x)
     }

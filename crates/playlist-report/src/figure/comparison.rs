@@ -4,7 +4,6 @@ use playlist_metrics::Interval;
 use plotters::prelude::{Circle, Color, RGBColor};
 
 use crate::figure::canvas::{Figure, Frame, SERIES, line};
-use crate::figure::features::row_names;
 use crate::{ComparisonReport, Result, TaskSection};
 
 /// ROC AUC with its interval by table and model.
@@ -42,7 +41,7 @@ pub(crate) fn comparison(report: &ComparisonReport) -> Result<Figure> {
             .collect(),
         height: 130 + (names.len() * (20 + 9 * n_models)) as u32,
         left: 250,
-        is_named: true,
+        row_names: names,
         ..Frame::default()
     };
     frame.draw(|chart| {
@@ -57,7 +56,7 @@ pub(crate) fn comparison(report: &ComparisonReport) -> Result<Figure> {
             }
             chart.draw_series([Circle::new((*mean, *y), 4, colour.filled())])?;
         }
-        row_names(chart, &names, low - 0.01)
+        Ok(())
     })
 }
 

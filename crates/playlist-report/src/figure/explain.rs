@@ -5,7 +5,6 @@ use plotters::prelude::{Circle, Color};
 use crate::Result;
 use crate::explanation::{DependenceSection, ExplanationSection};
 use crate::figure::canvas::{Figure, Frame, MUTED, SERIES, band, line};
-use crate::figure::features::row_names;
 
 /// What the model loses without each feature, with intervals, the most important on top.
 pub(crate) fn importance(explanation: &ExplanationSection) -> Result<Figure> {
@@ -38,13 +37,13 @@ pub(crate) fn importance(explanation: &ExplanationSection) -> Result<Figure> {
         x_title: explanation.metric_words().to_owned(),
         height: 100 + 28 * names.len() as u32,
         left: 200,
-        is_named: true,
+        row_names: names,
         ..Frame::default()
     };
     frame.draw(|chart| {
         line(
             chart,
-            vec![(0.0, -0.7), (0.0, names.len() as f64 - 0.3)],
+            vec![(0.0, -0.7), (0.0, sections.len() as f64 - 0.3)],
             MUTED,
             1,
         )?;
@@ -59,7 +58,7 @@ pub(crate) fn importance(explanation: &ExplanationSection) -> Result<Figure> {
             )?;
             chart.draw_series([Circle::new((section.importance, y), 5, SERIES[0].filled())])?;
         }
-        row_names(chart, &names, low - margin)
+        Ok(())
     })
 }
 

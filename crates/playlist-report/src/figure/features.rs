@@ -1,11 +1,10 @@
 //! Each feature by class.
 
-use plotters::prelude::{Circle, Color, Rectangle, Text};
-use plotters::style::text_anchor::{HPos, VPos};
+use plotters::prelude::{Circle, Color, Rectangle};
 
 use crate::Result;
 use crate::details::{ExperimentDetails, FeatureValues};
-use crate::figure::canvas::{Chart, Drawn, Figure, Frame, INK, SERIES, line, short, steps, text};
+use crate::figure::canvas::{Figure, Frame, SERIES, line, short, steps};
 use crate::figure::curves::MOST_COLOURS;
 use crate::histogram::{Bins, list_value, quantile, shares, sorted_by_class};
 
@@ -156,7 +155,7 @@ fn ranges(details: &ExperimentDetails, feature: &FeatureValues) -> Result<Figure
         ],
         height: 120 + 24 * names.len() as u32,
         left: 285,
-        is_named: true,
+        row_names: names,
         ..frame(details, feature)
     };
     frame
@@ -175,16 +174,6 @@ fn ranges(details: &ExperimentDetails, feature: &FeatureValues) -> Result<Figure
             chart.draw_series([Rectangle::new(middle, SERIES[0].mix(0.45).filled())])?;
             chart.draw_series([Circle::new((at(*class, 0.5), y), 4, SERIES[1].filled())])?;
         }
-        row_names(chart, &names, low - margin)
+        Ok(())
     })
-}
-
-/// The name of each row left of the axis: the axis itself would leave some out.
-pub(crate) fn row_names(chart: &mut Chart<'_, '_>, names: &[String], left: f64) -> Drawn {
-    for (row, name) in names.iter().enumerate() {
-        let (x, y) = chart.backend_coord(&(left, row as f64));
-        let name = Text::new(short(name), (x - 18, y), text(INK, HPos::Right, VPos::Center));
-        chart.plotting_area().use_screen_coord().draw(&name)?;
-    }
-    Ok(())
 }

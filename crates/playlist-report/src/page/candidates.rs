@@ -12,15 +12,13 @@ pub(crate) fn title(track: &CandidateTrack) -> String {
     title.cloned().unwrap_or_else(|| "unknown".to_owned())
 }
 
-/// The columns that name tracks: title, artist, and the album where any has one.
+/// The columns that name tracks: title, and artist and album where any has one.
 pub(crate) fn named<'a>(tracks: impl Iterator<Item = &'a CandidateTrack> + Clone) -> Vec<TableColumn> {
-    let mut columns = vec![
-        TableColumn::text("track", tracks.clone().map(title).collect()),
-        TableColumn::text(
-            "artist",
-            tracks.clone().map(|track| track.artists.join(", ")).collect(),
-        ),
-    ];
+    let mut columns = vec![TableColumn::text("track", tracks.clone().map(title).collect())];
+    if tracks.clone().any(|track| !track.artists.is_empty()) {
+        let artists = tracks.clone().map(|track| track.artists.join(", "));
+        columns.push(TableColumn::text("artist", artists.collect()));
+    }
     if tracks.clone().any(|track| track.album.is_some()) {
         let albums = tracks.map(|track| track.album.clone().unwrap_or_default());
         columns.push(TableColumn::text("album", albums.collect()));

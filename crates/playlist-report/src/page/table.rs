@@ -8,6 +8,9 @@ use crate::printable;
 /// The rows that stand in the page itself, for who runs no script.
 const FIRST_ROWS: usize = 50;
 
+/// A text longer than this is no name; `assets/report.js` goes by the same length.
+const LONG: usize = 80;
+
 /// A table of any number of rows.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DataTable {
@@ -86,10 +89,15 @@ impl TableColumn {
         }
     }
 
+    /// Whether some of its texts are sentences rather than names.
+    fn is_long(&self) -> bool {
+        matches!(&self.cells, Cells::Text { values } if values.iter().any(|text| text.len() > LONG))
+    }
+
     fn cell(&self, row: usize) -> Markup {
         match &self.cells {
             Cells::Text { values } | Cells::Choice { values } => {
-                html! { td.text { (printable(&values[row])) } }
+                html! { td.text.long[self.is_long()] { (printable(&values[row])) } }
             }
             Cells::Number { values, digits } => html! { td { (super::number(values[row], *digits)) } },
         }
