@@ -428,6 +428,16 @@ fn candidates_come_from_standard_input_be_it_a_table_or_pasted_links() {
         "{lookup}"
     );
 
+    // What is among the likes is known from there.
+    let likes = std::fs::read_to_string(desk.at("likes.csv")).unwrap();
+    let id = likes
+        .lines()
+        .nth(1)
+        .and_then(|line| line.split(',').next())
+        .unwrap();
+    let liked = report(&run(&format!("spotify:track:{id}\n"), &[]));
+    assert_eq!(tracks(&liked)[0]["liked"], "id");
+
     let empty = run("", &[]);
     assert_eq!(empty.status.code(), Some(1));
     assert!(

@@ -1,8 +1,9 @@
 //! From files of any kind to tracks, and to one table of a class.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use playlist_core::{PlaylistKind, Track};
+use playlist_core::{PlaylistKind, SpotifyId, Track};
 use playlist_dataset::{ReadOptions, TrackTable, read_table};
 use playlist_import::{Import, ImportOptions, ImportedPlaylist, import, import_reader};
 use playlist_report::{DroppedCount, SourceSection};
@@ -67,6 +68,21 @@ impl Listed {
             dropped: self.dropped,
             n_rows: self.n_rows,
         })
+    }
+
+    /// Gives tracks without features those that a track of the same id has in `others`.
+    pub(crate) fn fill_from(&mut self, others: &[&Self]) {
+        let known = others.iter().flat_map(|other| &other.tracks);
+        let known: HashMap<&SpotifyId, &Track> = known
+            .filter(|track| track.features.has_audio())
+            .filter_map(|track| Some((track.id.as_ref()?, track)))
+            .collect();
+        for track in self.tracks.iter_mut().filter(|track| !track.features.has_audio()) {
+            if let Some(other) = track.id.as_ref().and_then(|id| known.get(id)) {
+                track.features = other.features;
+                track.features_from = other.features_from.clone();
+            }
+        }
     }
 
     fn add(&mut self, read: ImportedPlaylist) {

@@ -183,6 +183,7 @@ impl Material {
         for keys in keys(&likes) {
             liked.add(&keys, &());
         }
+        candidates.fill_from(&[&likes, &dislikes]);
         let mut candidates = Candidates::new(candidates, lookup);
         for candidate in candidates.all_mut() {
             candidate.shown.liked = liked.find(&candidate.keys).map(|(known_by, _)| known_by);
@@ -277,22 +278,13 @@ fn of_sides(
     };
     let tables = vec![likes.table.with_label(yes), others.table.with_label(no)];
     let mut experiment = Experiment::prepare(tables, experiment_config)?;
-    let has_note = |feature: &AudioFeature| {
-        let name = format!("`{feature}`");
-        experiment.dataset.notes.iter().any(|note| note.contains(&name))
-    };
-    let partly: Vec<AudioFeature> = partly.into_iter().filter(|feature| !has_note(feature)).collect();
     let dataset = &mut experiment.dataset;
     dataset.rows_read = likes.n_rows + others.n_rows;
     dataset.sources = [likes.sources, others.sources].concat();
     dataset
         .dropped
         .splice(0..0, [likes.dropped, others.dropped].concat());
-    if !partly.is_empty() {
-        let names: Vec<String> = partly.iter().map(|feature| format!("`{feature}`")).collect();
-        let note = "not used, since the background lacks it for many tracks";
-        dataset.notes.push(format!("{note}: {}", names.join(", ")));
-    }
+    telltale::not_used(dataset, &partly);
     Ok(experiment)
 }
 

@@ -112,6 +112,8 @@ impl Material {
         let mut lists: Vec<&mut Listed> = playlists.iter_mut().map(|named| &mut named.listed).collect();
         lists.push(&mut tracks);
         let lookup = config.lookup.fill(&mut lists)?;
+        let lists: Vec<&Listed> = playlists.iter().map(|named| &named.listed).collect();
+        tracks.fill_from(&lists);
         let mut learnt = match &config.playlists {
             PlaylistSource::Files(_) => Learnt::of_files(playlists)?,
             PlaylistSource::Table { path, label } => Learnt::of_table(path, label.as_deref())?,
@@ -329,13 +331,7 @@ fn prepare(config: &SortingConfig, table: TrackTable, others: &TrackTable) -> Re
         ..ExperimentConfig::default()
     };
     let mut experiment = Experiment::prepare(vec![table], experiment_config)?;
-    if !partly.is_empty() {
-        let names: Vec<String> = partly.iter().map(|feature| format!("`{feature}`")).collect();
-        experiment.dataset.notes.push(format!(
-            "not used, since the background lacks it for many tracks: {}",
-            names.join(", ")
-        ));
-    }
+    telltale::not_used(&mut experiment.dataset, &partly);
     Ok(experiment)
 }
 

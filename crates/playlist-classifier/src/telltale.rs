@@ -2,6 +2,7 @@
 
 use playlist_core::{AudioFeature, Labels};
 use playlist_dataset::TrackTable;
+use playlist_report::DatasetSection;
 
 use crate::{ExperimentConfig, Result};
 
@@ -64,6 +65,21 @@ pub(crate) fn partly_known(table: &TrackTable, asked: &[AudioFeature]) -> Vec<Au
         (n_known as f64) < (1.0 - NOTABLE) * table.n_tracks() as f64 && !asked.contains(feature)
     };
     table.available_features().into_iter().filter(is_partly).collect()
+}
+
+/// Replaces what was noted on features that the background lacks for many tracks by a note that they are not used.
+pub(crate) fn not_used(dataset: &mut DatasetSection, partly: &[AudioFeature]) {
+    if partly.is_empty() {
+        return;
+    }
+    let names: Vec<String> = partly.iter().map(|feature| format!("`{feature}`")).collect();
+    dataset
+        .notes
+        .retain(|note| !names.iter().any(|name| note.contains(name)));
+    dataset.notes.push(format!(
+        "not used, since the background lacks it for many tracks: {}",
+        names.join(", ")
+    ));
 }
 
 /// A note on those features that would have been used and are not there.

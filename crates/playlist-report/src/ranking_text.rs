@@ -198,6 +198,7 @@ pub(crate) fn unscored_text(tracks: &[CandidateTrack]) -> String {
     if tracks.len() > MOST_LISTED {
         let _ = writeln!(text, "      and {} more", tracks.len() - MOST_LISTED);
     }
+    text += "look them up with --features catalogue=FILE, or --features reccobeats (their ids leave this machine)\n";
     text
 }
 
