@@ -1,8 +1,9 @@
-"""How much other music to hold likes against, and what fits no playlist: the figures of docs/model.md.
+"""How much other music to hold likes against, what fits no playlist, how often chance is let through: the figures of docs/uses.md.
 
     cargo build --release --examples
     python benches/rank_and_sort.py background target/release/examples
     python benches/rank_and_sort.py none target/release/examples
+    python benches/rank_and_sort.py chance target/release/examples
 
 Python 3 alone; reads the shipped tables, writes to a temporary folder.
 """
@@ -117,6 +118,23 @@ def none(examples, folder):
                   f"other music refused {report['none']['others_refused']:.2f}; ROC AUC by {text}", flush=True)
 
 
+def chance(examples, folder):
+    """Likes and dislikes drawn from one pool: how often is that called better than chance?"""
+    with open(ROOT / "datasets/two_listeners.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    for n in (20, 60):
+        levels = []
+        for seed in range(200):
+            drawn = random.Random(seed).sample(rows, 2 * n + 1)
+            for name, part in (("likes", drawn[:n]), ("dislikes", drawn[n:-1]), ("one", drawn[-1:])):
+                write(folder / f"{name}.csv", part)
+            report = run(examples / "rank_tracks", "--likes", folder / "likes.csv", "--dislikes", folder / "dislikes.csv",
+                         "--candidates", folder / "one.csv", "--explain", 0, "--anyway", "--json", "--seed", seed)
+            levels.append(report["check"]["p_value"])
+        shares = ", ".join(f"{sum(p < level for p in levels) / len(levels):.3f} below {level}" for level in (0.05, 0.1, 0.5))
+        print(f"{n} likes, {n} dislikes of one pool, {len(levels)} times: p-values {shares}", flush=True)
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        {"background": background, "none": none}[sys.argv[1]](Path(sys.argv[2]).resolve(), Path(folder))
+        {"background": background, "none": none, "chance": chance}[sys.argv[1]](Path(sys.argv[2]).resolve(), Path(folder))

@@ -14,7 +14,7 @@ use crate::reason::evenly;
 use crate::{Error, Experiment, ExperimentConfig, FitSettings, Result, telltale, versions};
 
 /// Tracks of other music that are drawn for each like, where nobody says how many: with many more the likes drown, and
-/// with fewer than these, or than `FEWEST_BACKGROUND`, too little of other music is seen (measured in `docs/model.md`).
+/// with fewer than these, or than `FEWEST_BACKGROUND`, too little of other music is seen (measured in `docs/uses.md`).
 const BACKGROUND_A_LIKE: usize = 5;
 
 /// The fewest that are drawn.

@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use playlist_core::{AudioFeature, Classifier, FeatureMatrix, Labels};
-use playlist_metrics::{auc_better_than_chance, delong_interval, expected_calibration_error, log_loss};
+use playlist_metrics::{
+    auc_better_than_chance, auc_better_than_chance_over_folds, delong_interval, expected_calibration_error,
+    log_loss,
+};
 use playlist_report::{CheckMethod, CheckSection, RankedTrack, RankingModelSection, Reason, check_verdict};
 
 use crate::candidates::{Keys, KnownTracks};
@@ -320,7 +323,10 @@ fn checked(experiment: &Experiment, unseen: &Unseen) -> Result<(CheckSection, Ca
 /// The check of probabilities of unseen tracks.
 fn check_of(method: CheckMethod, y: &[bool], p: &[f64]) -> Result<CheckSection> {
     let n_likes = y.iter().filter(|label| **label).count();
-    let test = auc_better_than_chance(y, p)?;
+    let test = match method {
+        CheckMethod::CrossValidation { folds } => auc_better_than_chance_over_folds(y, p, folds)?,
+        _ => auc_better_than_chance(y, p)?,
+    };
     let interval = delong_interval(y, p, LEVEL).ok().map(|delong| delong.interval);
     let (is_better_than_chance, verdict) = check_verdict(Some(test.auc), interval, Some(test.p_value));
     Ok(CheckSection {

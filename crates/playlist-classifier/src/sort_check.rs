@@ -1,6 +1,8 @@
 //! How well members of playlists are sorted by a model that had not seen them, and what fits none.
 
-use playlist_metrics::{ThresholdRule, auc_better_than_chance, mcnemar, top_class, wilson_interval};
+use playlist_metrics::{
+    ThresholdRule, auc_better_than_chance_over_folds, mcnemar, top_class, wilson_interval,
+};
 use playlist_report::{
     AlikePair, CheckMethod, Mistaken, NoneSection, PlaylistCheck, SIGNIFICANCE, SortingCheckSection,
     SortingMode, sorting_verdict,
@@ -59,7 +61,7 @@ pub(crate) fn check(
             } else {
                 members
             };
-            playlist_check(task, rows, &confusion, playlist)
+            playlist_check(task, (rows, n_folds), &confusion, playlist)
         })
         .collect::<Vec<_>>();
     let p_value = match mode {
@@ -77,7 +79,7 @@ pub(crate) fn check(
         is_better_than_chance: p_value < SIGNIFICANCE,
         playlists,
         confusion,
-        alike: alike(task, members)?,
+        alike: alike(task, members, n_folds),
         verdict: String::new(),
     };
     section.verdict = sorting_verdict(&section, mode);
@@ -123,13 +125,18 @@ fn confusion(first: &[usize], own: &[Vec<usize>], n_playlists: usize) -> Vec<Vec
     counts
 }
 
-fn playlist_check(task: &Task, rows: &[Sorted], confusion: &[Vec<u64>], playlist: usize) -> PlaylistCheck {
+fn playlist_check(
+    task: &Task,
+    (rows, n_folds): (&[Sorted], usize),
+    confusion: &[Vec<u64>],
+    playlist: usize,
+) -> PlaylistCheck {
     let y: Vec<bool> = task.own[..rows.len()]
         .iter()
         .map(|own| own.contains(&playlist))
         .collect();
     let p: Vec<f64> = rows.iter().map(|sorted| sorted.p[playlist]).collect();
-    let test = auc_better_than_chance(&y, &p).ok();
+    let test = auc_better_than_chance_over_folds(&y, &p, n_folds).ok();
     let row: u64 = confusion[playlist].iter().sum();
     let column: u64 = confusion.iter().map(|row| row[playlist]).sum();
     let right = confusion[playlist][playlist];
@@ -157,7 +164,7 @@ fn playlist_check(task: &Task, rows: &[Sorted], confusion: &[Vec<u64>], playlist
 }
 
 /// Pairs of playlists whose members do not lean to their own, as far as shown; tracks on both say nothing.
-fn alike(task: &Task, members: &[Sorted]) -> Result<Vec<AlikePair>> {
+fn alike(task: &Task, members: &[Sorted], n_folds: usize) -> Vec<AlikePair> {
     let mut pairs = Vec::new();
     for first in 0..task.names.len() {
         for second in first + 1..task.names.len() {
@@ -172,7 +179,7 @@ fn alike(task: &Task, members: &[Sorted]) -> Result<Vec<AlikePair>> {
                     (own.contains(&first), odds)
                 })
                 .unzip();
-            let Ok(test) = auc_better_than_chance(&y, &lean) else {
+            let Ok(test) = auc_better_than_chance_over_folds(&y, &lean, n_folds) else {
                 continue;
             };
             if test.p_value >= SIGNIFICANCE {
@@ -185,7 +192,7 @@ fn alike(task: &Task, members: &[Sorted]) -> Result<Vec<AlikePair>> {
             }
         }
     }
-    Ok(pairs)
+    pairs
 }
 
 /// The rule for what fits none: below the fit that nine of ten members, sorted unseen, reach.

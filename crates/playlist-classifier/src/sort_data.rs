@@ -16,7 +16,7 @@ use crate::{Error, Experiment, ExperimentConfig, Result, telltale};
 /// The fewest tracks of a playlist that can be learnt and tested.
 const FEWEST: usize = 10;
 
-/// Tracks of other music, in playlists of the mean size: as much as this many playlists (measured in `docs/model.md`).
+/// Tracks of other music, in playlists of the mean size: as much as this many playlists (measured in `docs/uses.md`).
 const BACKGROUND_PLAYLISTS: f64 = 3.0;
 
 /// The fewest and the most of them.

@@ -6,6 +6,9 @@ use playlist_report::{Others, Side};
 /// From this share of the likes on that lie on one side of a track it is said to be unlike them.
 const MOST_OF_THEM: f64 = 0.75;
 
+/// By how much others must differ from the likes for that to be worth saying against a track.
+const NOTABLE: f64 = 0.1;
+
 /// What likes and others are like in one feature.
 pub(crate) struct Compared {
     feature: AudioFeature,
@@ -91,7 +94,7 @@ fn quantity(compared: &Compared, words: &Words, value: f32, side: Side) -> Strin
     let others = (!compared.others.is_empty()).then(|| part(of_others));
     let more = match (side, others) {
         (Side::For, Some(others)) if of_others > share => format!(", and than {others} {}", compared.name),
-        (Side::Against, Some(others)) if of_others < share => {
+        (Side::Against, Some(others)) if of_others < share - NOTABLE => {
             format!(", but than only {others} {}", compared.name)
         }
         (Side::For, _) => ", which counts for it with its other features".to_owned(),

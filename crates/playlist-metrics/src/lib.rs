@@ -27,7 +27,7 @@
 //! | their honesty | [`expected_calibration_error`], [`calibration_curve`], [`top_class_calibration_error`]; of which how much is chance: [`calibration_floor`], [`top_class_calibration_floor`] |
 //! | where to cut | [`ThresholdRule`] |
 //! | how sure a number is | [`wilson_interval`], [`delong_interval`], [`bootstrap_interval`], [`bootstrap_band`], [`mean_interval`], [`corrected_mean_interval`] |
-//! | whether a difference is real | [`mcnemar`], [`delong_test`], [`better_than_majority`], [`auc_better_than_chance`], [`corrected_resampled_t_test`], [`signed_rank_test`] |
+//! | whether a difference is real | [`mcnemar`], [`delong_test`], [`better_than_majority`], [`auc_better_than_chance`], [`auc_better_than_chance_over_folds`], [`corrected_resampled_t_test`], [`signed_rank_test`] |
 //!
 //! Four rules hold throughout. A metric without a value is `None` or an [`Error`], never 0 or NaN.
 //! Bad input is an [`Error`] that names the row; nothing panics. Row order does not matter, ties
@@ -66,8 +66,8 @@ pub use multiclass::{
     top_class_calibration_error, top_k_accuracy,
 };
 pub use paired::{
-    AucTest, MajorityTest, McNemarTest, ResampledTTest, auc_better_than_chance, better_than_majority,
-    corrected_resampled_t_test, mcnemar,
+    AucTest, MajorityTest, McNemarTest, ResampledTTest, auc_better_than_chance,
+    auc_better_than_chance_over_folds, better_than_majority, corrected_resampled_t_test, mcnemar,
 };
 pub use probability::{brier_score, log_loss, log_loss_from_logits};
 pub use ranking::{

@@ -181,6 +181,47 @@ pub struct AucTest {
 /// H. B. Mann and D. R. Whitney, Annals of Mathematical Statistics 18 (1947); scipy 1.17
 /// `mannwhitneyu(positives, negatives, alternative="greater", method="asymptotic")`.
 pub fn auc_better_than_chance<S: Score>(y_true: &[bool], y_score: &[S]) -> Result<AucTest> {
+    mann_whitney(y_true, y_score, 1.0)
+}
+
+/// As [`auc_better_than_chance`], of scores by cross-validation in `n_folds` folds, each by a model trained on the others.
+///
+/// Such models share most of their tracks, so their scores err together and the plain test calls chance a success too
+/// often. The variance is multiplied by `1 + n_folds / (n_folds - 1)`, as in [`corrected_resampled_t_test`].
+///
+/// # Errors
+/// As [`auc_better_than_chance`]; [`Error::TooFew`] below two folds.
+///
+/// # Examples
+/// ```
+/// let y_true = [false, false, true, false, false, true, true, true, false, true];
+/// let y_score = [0.1, 0.2, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8];
+/// let plain = playlist_metrics::auc_better_than_chance(&y_true, &y_score)?;
+/// let folds = playlist_metrics::auc_better_than_chance_over_folds(&y_true, &y_score, 5)?;
+/// assert!(folds.auc == plain.auc && folds.p_value > plain.p_value);
+/// # Ok::<(), playlist_metrics::Error>(())
+/// ```
+///
+/// # Source
+/// C. Nadeau and Y. Bengio, Machine Learning 52 (2003): the ratio of test to training rows adds to the variance.
+pub fn auc_better_than_chance_over_folds<S: Score>(
+    y_true: &[bool],
+    y_score: &[S],
+    n_folds: usize,
+) -> Result<AucTest> {
+    if n_folds < 2 {
+        return Err(Error::TooFew {
+            name: "folds",
+            expected: 2,
+            found: n_folds,
+        });
+    }
+    let n_folds = n_folds as f64;
+    mann_whitney(y_true, y_score, 1.0 + n_folds / (n_folds - 1.0))
+}
+
+/// The test with its variance multiplied by `inflation`.
+fn mann_whitney<S: Score>(y_true: &[bool], y_score: &[S], inflation: f64) -> Result<AucTest> {
     let sorted = SortedScores::new(y_true, y_score)?;
     sorted.check_both_classes()?;
     let (n_positives, n_negatives) = (sorted.n_positives() as f64, sorted.n_negatives() as f64);
@@ -191,7 +232,7 @@ pub fn auc_better_than_chance<S: Score>(y_true: &[bool], y_score: &[S]) -> Resul
         .map(|size| size * (size - 1.0) * (size + 1.0))
         .collect();
     let spread = (n + 1.0) - tied.total() / (n * (n - 1.0));
-    let variance = n_positives * n_negatives / 12.0 * spread;
+    let variance = inflation * n_positives * n_negatives / 12.0 * spread;
     let excess = doubled_wins(&sorted) as f64 / 2.0 - n_positives * n_negatives / 2.0;
     let is_constant = sorted.runs().nth(1).is_none();
     let p_value = if is_constant {

@@ -64,7 +64,8 @@ pub struct CheckSection {
     pub roc_auc: Option<f64>,
     /// Its 95 % interval (DeLong).
     pub roc_auc_interval: Option<Interval>,
-    /// One-sided p-value of that share being above one half (Mann and Whitney).
+    /// One-sided p-value of that share being above one half (Mann and Whitney; by cross-validation with the variance that
+    /// models with common tracks have).
     pub p_value: Option<f64>,
     /// Mean negative log likelihood of the probabilities, at the shares of the classes in training.
     pub log_loss: Option<f64>,
