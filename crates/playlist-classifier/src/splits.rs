@@ -175,3 +175,49 @@ impl Experiment {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use playlist_core::{AudioFeature, AudioFeatures, Track};
+    use playlist_dataset::TrackTable;
+
+    use super::*;
+    use crate::ExperimentConfig;
+
+    fn experiment(config: ExperimentConfig) -> Experiment {
+        let tables = ["other", "liked"].map(|name| {
+            let tracks: Vec<Track> = (0..31)
+                .map(|i| Track {
+                    features: AudioFeatures::default().with(AudioFeature::Energy, i as f32 / 40.0),
+                    ..Track::default()
+                })
+                .collect();
+            TrackTable::from_tracks(name, &tracks).unwrap().with_label(name)
+        });
+        Experiment::prepare(tables.to_vec(), config).unwrap()
+    }
+
+    #[test]
+    fn every_track_is_tested_once_a_repeat() {
+        let split = SplitMethod::KFold {
+            n_folds: 4,
+            group_by: GroupBy::Track,
+        };
+        let experiment = experiment(ExperimentConfig {
+            split,
+            repeats: 3,
+            seed: u64::MAX,
+            ..ExperimentConfig::default()
+        });
+        let splits: Vec<(Split, u64)> = experiment.splits().collect::<Result<_>>().unwrap();
+        assert_eq!((splits.len(), experiment.n_splits()), (12, 12));
+        for (repeat, folds) in splits.chunks(4).enumerate() {
+            let mut tested: Vec<usize> = folds.iter().flat_map(|(split, _)| split.test.clone()).collect();
+            tested.sort_unstable();
+            assert_eq!(tested, (0..62).collect::<Vec<_>>());
+            let seed = u64::MAX.wrapping_add(repeat as u64);
+            assert!(folds.iter().all(|(_, own)| *own == seed));
+        }
+        assert_ne!(splits[0].0, splits[4].0);
+    }
+}
