@@ -97,7 +97,7 @@ pub(crate) struct Material {
 /// has not seen, which also calibrates its probabilities; then it is trained on all of them. A candidate that is
 /// among the likes gets the probability that it had in the test, unseen. Where the test does not show that likes are told
 /// from others better than by chance, nothing is ranked unless [`RankingConfig::anyway`] says so:
-/// [`CheckSection::is_better_than_chance`] and an empty [`RankingReport::tracks`] tell. `tell` is called before each
+/// [`is_better_than_chance`](playlist_report::CheckSection::is_better_than_chance) and an empty [`RankingReport::tracks`] tell. `tell` is called before each
 /// step.
 ///
 /// # Errors
