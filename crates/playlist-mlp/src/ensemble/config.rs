@@ -4,7 +4,6 @@ use playlist_core::{ClassifierConfig, FeatureMatrix, Labels};
 use serde::{Deserialize, Serialize};
 
 use super::Ensemble;
-use super::kernel::Additive;
 use crate::{Backend, Error, Result};
 
 /// An ensemble of deep networks with a kernel machine as a second opinion: our best model for audio features.
@@ -90,11 +89,6 @@ pub struct EnsembleNetworkConfig {
 pub struct KernelConfig {
     /// Sharpness and ridge of each machine; they are weighted by their leave-one-out log loss.
     pub scales: Vec<KernelScale>,
-    /// The share of the likeness in which each quantity counts for itself, in [0, 1); the rest is of tracks that are near
-    /// in everything.
-    pub additive_share: f32,
-    /// How fast that part falls with the mean absolute difference of the coordinates, in [0, 1).
-    pub additive_slope: f32,
     /// Above this many rows only the first scale is fitted: the choice matters less there, and a solution costs the
     /// cube of the rows.
     pub select_below: usize,
@@ -150,8 +144,6 @@ impl Default for KernelConfig {
         let scale = |gamma, ridge| KernelScale { gamma, ridge };
         Self {
             scales: vec![scale(0.07, 1.3), scale(0.03, 2.6), scale(0.115, 0.65)],
-            additive_share: 0.26,
-            additive_slope: 0.23,
             select_below: 2_000,
             max_rows: 4_096,
         }
@@ -231,8 +223,6 @@ impl EnsembleConfig {
             ));
         }
         for (name, value) in [
-            ("kernel.additive_share", self.kernel.additive_share),
-            ("kernel.additive_slope", self.kernel.additive_slope),
             ("network.dropout", network.dropout),
             ("network.label_smoothing", network.label_smoothing),
         ] {
@@ -272,15 +262,6 @@ pub(crate) fn at_least(name: &'static str, value: usize, least: usize) -> Result
         return Err(setting(name, expected, value));
     }
     Ok(())
-}
-
-impl KernelConfig {
-    pub(crate) fn additive(&self, n_coordinates: usize) -> Additive {
-        Additive {
-            share: self.additive_share,
-            fall: self.additive_slope / n_coordinates.max(1) as f32,
-        }
-    }
 }
 
 impl EnsembleNetworkConfig {

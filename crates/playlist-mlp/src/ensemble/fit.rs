@@ -321,7 +321,6 @@ impl<'a> Task<'a> {
             coordinates: &coordinates,
             n_coordinates: self.n_coordinates,
             indicators: &indicators,
-            additive: self.config.kernel.additive(self.n_coordinates),
         };
         let columns = by_coordinate(&coordinates, self.n_coordinates);
         // A kernel matrix that rounding makes indefinite gets a heavier ridge.
@@ -363,7 +362,6 @@ impl<'a> Task<'a> {
                 n_samples: rows.len(),
                 n_coordinates: self.n_coordinates,
                 coordinates: by_coordinate(&self.part(rows), self.n_coordinates),
-                additive: self.config.kernel.additive(self.n_coordinates),
                 scales,
             });
         }

@@ -9,28 +9,15 @@ const STRAIGHT: f32 = 2.0;
 
 /// Kernel machines on the same rows, one a scale.
 ///
-/// The distance d of two tracks is the sum of the absolute differences of their coordinates plus twice their straight
-/// distance. Their likeness is a mean of two, weighted as [`Additive`] says: the mean of exp(-gamma d) and
-/// exp(-3 gamma d), by which a track is judged by tracks that are near in everything; and one that falls in a straight
-/// line with the sum of differences, by which each quantity counts for itself.
+/// The distance of two tracks is the sum of the absolute differences of their coordinates plus twice their
+/// straight distance; their likeness is the mean of exp(-gamma d) and exp(-3 gamma d).
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct KernelMachine {
     pub n_samples: usize,
     pub n_coordinates: usize,
     /// `[n_coordinates, n_samples]`.
     pub coordinates: Vec<f32>,
-    pub additive: Additive,
     pub scales: Vec<ScaleFit>,
-}
-
-/// The part of the likeness in which each quantity counts for itself: 1 - fall * sum of absolute differences.
-///
-/// By itself it is that of Brownian motion in each coordinate, up to a constant: its machine is a sum of piecewise
-/// linear functions of one coordinate each.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Additive {
-    pub share: f32,
-    pub fall: f32,
 }
 
 /// What was fitted for one scale.
@@ -52,7 +39,6 @@ pub(crate) struct KernelData<'a> {
     pub n_coordinates: usize,
     /// 1 where a row is of a class or has a label, else 0: `[n_columns, n_samples]`.
     pub indicators: &'a [f32],
-    pub additive: Additive,
 }
 
 /// Column-major coordinates of row-major ones.
@@ -78,13 +64,14 @@ pub(crate) fn fit_scale(
 ) -> Option<(ScaleFit, Vec<f32>)> {
     let n = data.n_samples;
     let mut matrix = vec![0.0; n * n];
-    let mut distances = Distances::new(n);
+    let mut distances = vec![0.0; n];
     for (row, at) in matrix.chunks_exact_mut(n).enumerate() {
         let here = &data.coordinates[row * data.n_coordinates..][..data.n_coordinates];
         // The factorisation reads the lower triangle alone.
         let at = &mut at[..=row];
-        distances.measure(here, columns, at.len());
-        distances.likeness(scale.gamma, data.additive, at);
+        let distances = &mut distances[..=row];
+        distances_to(here, columns, n, distances);
+        likeness(distances, scale.gamma, at);
         at[row] += scale.ridge;
     }
     if !invert_factor(&mut matrix, n) {
@@ -147,57 +134,22 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + rest
 }
 
-/// The distances of one row to others.
-struct Distances {
-    /// Sums of absolute differences.
-    sums: Vec<f32>,
-    /// The same plus twice the straight distances.
-    totals: Vec<f32>,
-}
-
-impl Distances {
-    fn new(n: usize) -> Self {
-        Self {
-            sums: vec![0.0; n],
-            totals: vec![0.0; n],
-        }
-    }
-
-    /// Of `here` to the first `m` rows of `columns`, `[n_coordinates, n]`.
-    fn measure(&mut self, here: &[f32], columns: &[f32], m: usize) {
-        let n = self.sums.len();
-        distances_to(here, columns, n, &mut self.sums[..m], &mut self.totals[..m]);
-    }
-
-    /// Of as many rows as `out` has room for.
-    fn likeness(&self, gamma: f32, additive: Additive, out: &mut [f32]) {
-        let m = out.len();
-        likeness(&self.sums[..m], &self.totals[..m], gamma, additive, out);
-    }
-}
-
 dispatched! {
-    fn distances_to(here: &'a [f32], columns: &'a [f32], n: usize, sums: &'a mut [f32], totals: &'a mut [f32]) = distances_to_body
+    /// The distance of `here` to the first rows of `columns`, `[n_coordinates, n]`, as many as `distances` has room for.
+    fn distances_to(here: &'a [f32], columns: &'a [f32], n: usize, distances: &'a mut [f32]) = distances_to_body
 }
 
 #[inline(always)]
-fn distances_to_body<const FUSED: bool>(
-    here: &[f32],
-    columns: &[f32],
-    n: usize,
-    sums: &mut [f32],
-    totals: &mut [f32],
-) {
-    let chunks = sums.chunks_mut(LANES).zip(totals.chunks_mut(LANES));
-    for (chunk, (sums, totals)) in chunks.enumerate() {
+fn distances_to_body<const FUSED: bool>(here: &[f32], columns: &[f32], n: usize, distances: &mut [f32]) {
+    for (chunk, out) in distances.chunks_mut(LANES).enumerate() {
         let start = chunk * LANES;
         let (mut sum, mut squares) = ([0.0_f32; LANES], [0.0_f32; LANES]);
         for (value, column) in here.iter().zip(columns.chunks_exact(n)) {
             let mut there = [0.0; LANES];
-            if sums.len() == LANES {
+            if out.len() == LANES {
                 there.copy_from_slice(&column[start..][..LANES]);
             } else {
-                there[..sums.len()].copy_from_slice(&column[start..][..sums.len()]);
+                there[..out.len()].copy_from_slice(&column[start..][..out.len()]);
             }
             for i in 0..LANES {
                 let difference = value - there[i];
@@ -205,36 +157,27 @@ fn distances_to_body<const FUSED: bool>(
                 squares[i] += difference * difference;
             }
         }
-        for i in 0..sums.len() {
-            sums[i] = sum[i];
-            totals[i] = sum[i] + STRAIGHT * squares[i].sqrt();
+        for (i, out) in out.iter_mut().enumerate() {
+            *out = sum[i] + STRAIGHT * squares[i].sqrt();
         }
     }
 }
 
 dispatched! {
-    fn likeness(sums: &'a [f32], totals: &'a [f32], gamma: f32, additive: Additive, out: &'a mut [f32]) = likeness_body
+    /// The likeness at every distance into `out`.
+    fn likeness(distances: &'a [f32], gamma: f32, out: &'a mut [f32]) = likeness_body
 }
 
 #[inline(always)]
-fn likeness_body<const FUSED: bool>(
-    sums: &[f32],
-    totals: &[f32],
-    gamma: f32,
-    additive: Additive,
-    out: &mut [f32],
-) {
-    let near = 0.5 * (1.0 - additive.share);
-    let slope = additive.share * additive.fall;
-    let chunks = sums.chunks(LANES).zip(totals.chunks(LANES));
-    for ((sums, totals), out) in chunks.zip(out.chunks_mut(LANES)) {
+fn likeness_body<const FUSED: bool>(distances: &[f32], gamma: f32, out: &mut [f32]) {
+    for (distances, out) in distances.chunks(LANES).zip(out.chunks_mut(LANES)) {
         let mut x = [0.0; LANES];
-        for (x, distance) in x.iter_mut().zip(totals) {
+        for (x, distance) in x.iter_mut().zip(distances) {
             *x = -gamma * distance;
         }
         let e = exp::<FUSED>(x);
-        for ((out, e), sum) in out.iter_mut().zip(e).zip(sums) {
-            *out = near * (e + e * e * e) + (additive.share - slope * sum);
+        for (out, e) in out.iter_mut().zip(e) {
+            *out = 0.5 * (e + e * e * e);
         }
     }
 }
@@ -243,12 +186,12 @@ impl KernelMachine {
     /// The scores of rows, `[n, n_coordinates]`: for each scale `[n, n_columns]`.
     pub(crate) fn scores(&self, coordinates: &[f32], n: usize) -> Vec<Vec<f32>> {
         let mut scores = vec![Vec::new(); self.scales.len()];
-        let (mut distances, mut like) = (Distances::new(self.n_samples), vec![0.0; self.n_samples]);
+        let (mut distances, mut like) = (vec![0.0; self.n_samples], vec![0.0; self.n_samples]);
         for row in 0..n {
             let here = &coordinates[row * self.n_coordinates..][..self.n_coordinates];
-            distances.measure(here, &self.coordinates, self.n_samples);
+            distances_to(here, &self.coordinates, self.n_samples, &mut distances);
             for (fit, scores) in self.scales.iter().zip(&mut scores) {
-                distances.likeness(fit.scale.gamma, self.additive, &mut like);
+                likeness(&distances, fit.scale.gamma, &mut like);
                 let classes = fit.weights.chunks_exact(self.n_samples).zip(&fit.shares);
                 scores.extend(classes.map(|(weights, share)| share + dot(weights, &like)));
             }
@@ -276,10 +219,6 @@ mod tests {
             gamma: 0.5,
             ridge: 0.7,
         };
-        let additive = Additive {
-            share: 0.3,
-            fall: 0.1,
-        };
         let fit = |coordinates: &[f32], y: &[usize]| {
             let indicators = indicators(y);
             let data = KernelData {
@@ -287,7 +226,6 @@ mod tests {
                 coordinates,
                 n_coordinates: 2,
                 indicators: &indicators,
-                additive,
             };
             let columns = by_coordinate(coordinates, 2);
             let (fit, scores) = fit_scale(data, &columns, scale).unwrap();
@@ -295,7 +233,6 @@ mod tests {
                 n_samples: y.len(),
                 n_coordinates: 2,
                 coordinates: columns,
-                additive,
                 scales: vec![fit],
             };
             (machine, scores)
@@ -313,10 +250,10 @@ mod tests {
             let (mut machine, _) = fit(&rest_x, &rest_y);
             let target: Vec<f32> = rest_y.iter().map(|y| *y as f32 - share).collect();
             let mut matrix = vec![0.0; 39 * 39];
-            let mut distances = Distances::new(39);
+            let mut distances = vec![0.0; 39];
             for row in 0..39 {
-                distances.measure(&rest_x[row * 2..][..2], &machine.coordinates, 39);
-                distances.likeness(scale.gamma, additive, &mut matrix[row * 39..][..39]);
+                distances_to(&rest_x[row * 2..][..2], &machine.coordinates, 39, &mut distances);
+                likeness(&distances, scale.gamma, &mut matrix[row * 39..][..39]);
                 matrix[row * 40] += scale.ridge;
             }
             assert!(invert_factor(&mut matrix, 39));

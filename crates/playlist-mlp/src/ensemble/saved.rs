@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::calibration::Calibrations;
 use super::encoding::Encoder;
-use super::kernel::{Additive, KernelMachine, ScaleFit};
+use super::kernel::{KernelMachine, ScaleFit};
 use super::member::NetworkShape;
 use super::model::Fitted;
 use super::targets::Head;
@@ -259,7 +259,6 @@ impl Content {
             machines.push(KernelMachine::from_arrays(
                 part,
                 machine,
-                config.kernel.additive(self.n_coordinates),
                 self.n_coordinates,
                 n_classes,
                 arrays,
@@ -312,7 +311,6 @@ impl KernelMachine {
     fn from_arrays(
         part: usize,
         content: MachineContent,
-        additive: Additive,
         n_coordinates: usize,
         n_classes: usize,
         arrays: &[NamedArray],
@@ -341,7 +339,6 @@ impl KernelMachine {
             n_samples: n,
             n_coordinates,
             coordinates: find("coordinates", &[n_coordinates, n])?,
-            additive,
             scales: scales.collect(),
         })
     }
