@@ -5,8 +5,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod support;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -16,10 +18,7 @@ const MODELS: [&str; 4] = ["logistic-raw", "logistic", "paper", "ensemble"];
 
 /// The built example: it lies beside the folder of this test.
 fn run(table: &Path, arguments: &[&str]) -> Output {
-    let test = std::env::current_exe().unwrap();
-    let profile = test.parent().and_then(Path::parent).unwrap();
-    let program = format!("playlist_classifier{}", std::env::consts::EXE_SUFFIX);
-    Command::new(profile.join("examples").join(program))
+    support::example("playlist_classifier")
         .arg("--table")
         .arg(table)
         .args(arguments)

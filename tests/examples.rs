@@ -5,22 +5,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod support;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
 
-/// The built example: it lies beside the folder of this test.
-fn program() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let profile = test.parent().and_then(Path::parent).unwrap();
-    profile
-        .join("examples")
-        .join(format!("playlist_classifier{}", std::env::consts::EXE_SUFFIX))
-}
-
 fn run(arguments: &[&str]) -> Output {
-    Command::new(program())
+    support::example("playlist_classifier")
         .args(arguments)
         .output()
         .expect("the example is built: cargo build --examples")
@@ -618,7 +611,7 @@ fn bad_files(folder: &Path) {
         "whole.safetensors",
     ];
     let arguments = [&arguments[..], &["--predictions", "split.csv"]].concat();
-    let output = Command::new(program())
+    let output = support::example("playlist_classifier")
         .args(arguments)
         .current_dir(folder)
         .output()
@@ -673,7 +666,7 @@ fn bad_input_is_answered_as_the_readme_says() {
             continue;
         }
         let arguments = arguments.trim_matches('`').split(' ');
-        let output = Command::new(program())
+        let output = support::example("playlist_classifier")
             .args(arguments)
             .current_dir(folder.path())
             .output()
@@ -704,10 +697,6 @@ fn a_backend_that_is_not_compiled_in_names_its_feature() {
 }
 
 /// The built example of the name.
-fn other_program(name: &str) -> PathBuf {
-    program().with_file_name(format!("{name}{}", std::env::consts::EXE_SUFFIX))
-}
-
 #[test]
 fn models_are_compared_on_the_splits_of_the_tables_and_with_other_programs() {
     let folder = tempfile::tempdir().unwrap();
@@ -727,7 +716,7 @@ fn models_are_compared_on_the_splits_of_the_tables_and_with_other_programs() {
     }
     let compare = |arguments: &[&str]| {
         let tables = tables.iter().map(String::as_str);
-        Command::new(other_program("compare_models"))
+        support::example("compare_models")
             .args(tables)
             .args(arguments)
             .output()

@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "support/mod.rs"]
+mod program;
 #[path = "../crates/playlist-spotify/tests/support/mod.rs"]
 mod support;
 
@@ -39,10 +41,7 @@ impl Machine {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let test = std::env::current_exe().unwrap();
-        let profile = test.parent().and_then(Path::parent).unwrap();
-        let program = format!("fetch_playlists{}", std::env::consts::EXE_SUFFIX);
-        let mut command = Command::new(profile.join("examples").join(program));
+        let mut command = program::example("fetch_playlists");
         let at = |name: &str| self.folder.path().join(name);
         command
             .args(arguments)

@@ -4,19 +4,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod support;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 /// A title that would be markup, script, and another direction of writing.
 const HOSTILE: &str = "</script><script>alert(1)</script> & \u{202e}abc";
 
 fn run(example: &str, arguments: &[&str]) -> Output {
-    let test = std::env::current_exe().unwrap();
-    let profile = test.parent().and_then(Path::parent).unwrap();
-    let name = format!("{example}{}", std::env::consts::EXE_SUFFIX);
-    let output = Command::new(profile.join("examples").join(name))
-        .args(arguments)
-        .output();
+    let output = support::example(example).args(arguments).output();
     output.expect("the example is built: cargo build --examples")
 }
 

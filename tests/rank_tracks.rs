@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod support;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -45,10 +47,7 @@ impl Desk {
     }
 
     fn command(&self, program: &str, arguments: &[&str]) -> Command {
-        let test = std::env::current_exe().unwrap();
-        let profile = test.parent().and_then(Path::parent).unwrap();
-        let program = format!("{program}{}", std::env::consts::EXE_SUFFIX);
-        let mut command = Command::new(profile.join("examples").join(program));
+        let mut command = support::example(program);
         command
             .args(arguments)
             .current_dir(self.folder.path())

@@ -5,18 +5,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod support;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use playlist_classifier::mlp::StopSignal;
 use playlist_classifier::paper::{LabelFault, RunRecord, Scaling, Study, StudyConfig, StudySection};
 use serde_json::Value;
 
 fn run(arguments: &[&str]) -> Output {
-    let test = std::env::current_exe().unwrap();
-    let profile = test.parent().and_then(Path::parent).unwrap();
-    let name = format!("reproduce_paper{}", std::env::consts::EXE_SUFFIX);
-    Command::new(profile.join("examples").join(name))
+    support::example("reproduce_paper")
         .args(arguments)
         .output()
         .expect("the example is built: cargo build --examples")

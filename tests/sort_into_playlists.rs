@@ -5,8 +5,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod support;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
 
@@ -60,10 +62,7 @@ impl Desk {
     }
 
     fn sort(&self, arguments: &[&str]) -> Output {
-        let test = std::env::current_exe().unwrap();
-        let profile = test.parent().and_then(Path::parent).unwrap();
-        let program = format!("sort_into_playlists{}", std::env::consts::EXE_SUFFIX);
-        Command::new(profile.join("examples").join(program))
+        support::example("sort_into_playlists")
             .args(arguments)
             .current_dir(self.folder.path())
             .env("PLAYLIST_CACHE_DIR", self.at("cache"))
