@@ -19,11 +19,12 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
+use common::pages::{PageArgs, command};
 use indicatif::{ProgressBar, ProgressStyle};
 use playlist_classifier::core::message::in_words;
 use playlist_classifier::core::{Overwrite, write_file};
 use playlist_classifier::paper::{
-    Study, StudyConfig, StudyReport, StudySection, study_markdown, study_plots, study_text,
+    Study, StudyConfig, StudyReport, StudySection, study_markdown, study_page, study_plots, study_text,
 };
 use playlist_classifier::report::to_json;
 
@@ -58,9 +59,8 @@ struct Cli {
     /// Write every table as Markdown
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
-    /// Write the plots as SVG into this folder
-    #[arg(long, value_name = "DIR")]
-    plots: Option<PathBuf>,
+    #[command(flatten)]
+    pages: PageArgs,
     /// Keep finished runs in this folder, go on with those that are there, and write the results into it
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -91,11 +91,12 @@ fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
         Overwrite::Refuse
     };
     let results = cli.out.as_ref().map(|folder| folder.join("results.json"));
-    for folder in cli.plots.iter().chain(&cli.out) {
+    if let Some(folder) = &cli.out {
         std::fs::create_dir_all(folder)
             .map_err(|error| format!("the folder `{}` could not be made: {error}", folder.display()))?;
     }
-    let targets: Vec<PathBuf> = cli.markdown.iter().chain(&results).cloned().collect();
+    let mut targets: Vec<PathBuf> = cli.markdown.iter().chain(&results).cloned().collect();
+    targets.extend(cli.pages.targets(&[])?);
     common::check_targets(&targets, overwrite)?;
     let stop = common::stop_on_ctrl_c()?;
     let study = Study::read(config(cli))?;
@@ -125,13 +126,9 @@ fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
     if let Some(path) = &cli.markdown {
         write_file(path, study_markdown(&report, &cli.note).as_bytes(), overwrite)?;
     }
-    if let Some(folder) = &cli.plots {
-        for figure in study_plots(&report)? {
-            let path = folder.join(format!("{}.svg", figure.name));
-            write_file(&path, figure.to_svg().as_bytes(), overwrite)?;
-        }
-    }
-    Ok(())
+    cli.pages
+        .write_page(|| study_page(&report, &command()), overwrite)?;
+    cli.pages.write_figures(|| study_plots(&report), overwrite)
 }
 
 fn config(cli: &Cli) -> StudyConfig {

@@ -58,11 +58,12 @@ fn a_quick_trial_says_so_and_its_json_has_every_part() {
     let folder = tempfile::tempdir().unwrap();
     let table = small_table(folder.path());
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    let (table, out, plots, markdown) = (
+    let (table, out, plots, markdown, html) = (
         table.to_str().unwrap(),
         path("out"),
         path("plots"),
         path("results.md"),
+        path("results.html"),
     );
     let arguments = ["--quick", "--table", table, "--out", &out];
     let files = [
@@ -73,9 +74,20 @@ fn a_quick_trial_says_so_and_its_json_has_every_part() {
         &markdown,
         "--note",
         "Made by a test.",
+        "--html",
+        &html,
     ];
     let output = run(&[&arguments[..], &files].concat());
     assert!(output.status.success(), "{}", stderr(&output));
+    let page = std::fs::read_to_string(&html).unwrap();
+    for part in [
+        "QUICK TRIAL",
+        "What the paper tried",
+        "<svg",
+        "reproduce_paper --quick",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
     let report: Value = serde_json::from_slice(&output.stdout).expect("one JSON object and nothing else");
     assert_eq!(report["quick"], true);
     assert_eq!(report["n_runs"], report["n_asked"]);

@@ -36,8 +36,8 @@ pub use explanation::{
 };
 pub use figure::{Figure, LineChart, LineSeries, experiment_figures, figure_names};
 pub use page::{
-    Cells, DataTable, TableColumn, comparison_figures, comparison_page, experiment_page, ranking_page,
-    sorting_page,
+    Cells, Chapter, DataTable, TableColumn, chapters_page, comparison_figures, comparison_page,
+    experiment_page, ranking_page, sorting_page,
 };
 pub use printable::printable;
 pub use ranking::{

@@ -45,6 +45,14 @@ impl TextTable {
         self.rows.is_empty()
     }
 
+    pub(crate) fn header(&self) -> &[String] {
+        &self.header
+    }
+
+    pub(crate) fn rows(&self) -> &[Vec<String>] {
+        &self.rows
+    }
+
     /// The table for the terminal; cells are made [`printable`].
     #[must_use]
     pub fn to_text(&self) -> String {

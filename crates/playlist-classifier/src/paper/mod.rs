@@ -2,9 +2,10 @@
 //! fail.
 //!
 //! [`Study::read`] lists the runs, [`Study::run`] does them side by side and can be stopped and resumed,
-//! [`StudyReport::new`] sums them up; [`study_text`], [`study_markdown`] and [`study_plots`] show it.
+//! [`StudyReport::new`] sums them up; [`study_text`], [`study_markdown`], [`study_plots`] and [`study_page`] show it.
 
 mod draw;
+mod page;
 mod plan;
 mod run;
 mod setting;
@@ -15,6 +16,7 @@ mod summarise;
 mod summary;
 mod variation;
 
+pub use page::study_page;
 pub use plan::{POSITIVE_PERCENTS, SIZES};
 pub use run::{BaselineLook, Look, RunKey, RunRecord};
 pub use setting::{Draw, LabelFault, Scaling, Size};

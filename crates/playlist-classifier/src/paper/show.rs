@@ -15,7 +15,8 @@ use crate::Result;
 const MOST_SHOWN: usize = 15;
 
 /// What stands above the table of changes under faults.
-const RETRIES: &str = "The paper's section 8: changes under faults of the labels, accuracy at one half";
+pub(super) const RETRIES: &str =
+    "The paper's section 8: changes under faults of the labels, accuracy at one half";
 
 /// The study for the terminal: the variations of each table, then the faults that come nearest to the paper.
 #[must_use]
@@ -87,7 +88,7 @@ fn closeness(row: &FaultRow) -> f64 {
     100.0 * row.whole_either + scores + row.meet.iter().sum::<f64>() / 1e3
 }
 
-fn heading(report: &StudyReport) -> String {
+pub(super) fn heading(report: &StudyReport) -> String {
     let mut text = String::new();
     if report.quick {
         text += "QUICK TRIAL: a few epochs and repeats, to see that it works; its numbers mean nothing.\n";
@@ -132,7 +133,7 @@ fn heading(report: &StudyReport) -> String {
 }
 
 /// A table for each table of tracks and each scaling, with its title.
-fn variation_tables(report: &StudyReport) -> Vec<(String, TextTable)> {
+pub(super) fn variation_tables(report: &StudyReport) -> Vec<(String, TextTable)> {
     let mut tables: Vec<(String, TextTable)> = Vec::new();
     for row in &report.variations {
         let scaling = row.scaling.map_or("baselines", Scaling::words);
@@ -197,7 +198,7 @@ fn difference(difference: &Difference) -> String {
     }
 }
 
-fn fault_table(rows: &[&FaultRow]) -> TextTable {
+pub(super) fn fault_table(rows: &[&FaultRow]) -> TextTable {
     let mut table = TextTable::new([
         "scaling",
         "labels",
@@ -245,7 +246,7 @@ fn fault_table(rows: &[&FaultRow]) -> TextTable {
     table
 }
 
-fn retry_table(rows: &[RetryRow]) -> TextTable {
+pub(super) fn retry_table(rows: &[RetryRow]) -> TextTable {
     let mut table = TextTable::new([
         "change",
         "labels",
@@ -274,7 +275,7 @@ fn retry_table(rows: &[RetryRow]) -> TextTable {
 }
 
 /// How many runs of each share of positives show everything.
-fn verdict(report: &StudyReport) -> String {
+pub(super) fn verdict(report: &StudyReport) -> String {
     let matching = |rows: &[&FaultRow]| {
         let n: usize = rows.iter().map(|row| row.n_runs).sum();
         let whole: f64 = rows.iter().map(|row| row.whole_either * row.n_runs as f64).sum();

@@ -1,6 +1,7 @@
 //! Pages: one self-contained file each, with no request to anywhere.
 
 mod candidates;
+mod chapters;
 mod comparison;
 mod data;
 mod experiment;
@@ -17,6 +18,7 @@ use playlist_metrics::Interval;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+pub use chapters::{Chapter, chapters_page};
 pub use comparison::{comparison_figures, comparison_page};
 pub use experiment::experiment_page;
 pub use ranking::ranking_page;
