@@ -12,6 +12,7 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,9 +20,10 @@ use std::sync::Arc;
 
 use clap::{Parser, ValueEnum};
 use common::fetch::{self, Fetched, SpotifyArgs};
+use common::pages::{command, write_page};
 use playlist_classifier::core::{CoverageReport, Overwrite, Playlist, PlaylistKind};
 use playlist_classifier::import::{CanonicalFormat, ImportOptions, SuspiciousFeatures, import};
-use playlist_classifier::report::{printable, to_json};
+use playlist_classifier::report::{Chapter, TextTable, chapters_page, printable, to_json};
 use playlist_classifier::spotify::StopFlag;
 use playlist_classifier::{FeatureLookup, FileStatus, PlaylistFile, feature_chain, write_playlists};
 use serde_json::json;
@@ -56,6 +58,9 @@ struct Cli {
     /// Print one JSON object and nothing else
     #[arg(long)]
     json: bool,
+    /// Write what was read and found as one page that opens in a browser and asks the network for nothing
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    html: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -75,6 +80,13 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
+    let overwrite = if cli.overwrite {
+        Overwrite::Allow
+    } else {
+        Overwrite::Refuse
+    };
+    let page: Vec<PathBuf> = cli.html.iter().cloned().collect();
+    common::check_targets(&page, overwrite)?;
     let stop = StopFlag::default();
     common::on_ctrl_c({
         let stop = stop.clone();
@@ -116,11 +128,6 @@ fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
         Format::Csv => CanonicalFormat::Csv,
         Format::Parquet => CanonicalFormat::Parquet,
     };
-    let overwrite = if cli.overwrite {
-        Overwrite::Allow
-    } else {
-        Overwrite::Refuse
-    };
     let files = write_playlists(&cli.out, &fetched.playlists, format, overwrite, cli.dry_run)?;
     let text = if cli.json {
         json_text(&fetched, &files, &coverage)?
@@ -128,6 +135,11 @@ fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
         plain_text(&fetched, &files, &coverage)
     };
     common::print(&text)?;
+    write_page(
+        cli.html.as_deref(),
+        || page_text(&fetched, &files, &coverage),
+        overwrite,
+    )?;
     what_is_missing(&fetched, &files)
 }
 
@@ -179,6 +191,67 @@ fn plain_text(fetched: &Fetched, files: &[PlaylistFile], coverage: &CoverageRepo
     text.lines()
         .map(|line| format!("{}\n", printable(line)))
         .collect()
+}
+
+/// What `plain_text` says, as a page with a table of the files.
+fn page_text(
+    fetched: &Fetched,
+    files: &[PlaylistFile],
+    coverage: &CoverageReport,
+) -> Result<String, playlist_classifier::report::Error> {
+    let mut table = TextTable::new(["playlist", "tracks", "with features", "file"]);
+    for file in files {
+        let counts = [file.n_tracks, file.n_with_features].map(|n| n.to_string());
+        let [n_tracks, n_with_features] = counts;
+        table.push([
+            file.name.clone(),
+            n_tracks,
+            n_with_features,
+            file.file.display().to_string(),
+        ]);
+    }
+    let lines = |text: String| text.lines().map(str::to_owned).collect::<Vec<_>>();
+    let reports = fetched
+        .reports
+        .iter()
+        .flat_map(|(report, _)| lines(report.clone()));
+    let not_read = fetched
+        .skipped
+        .iter()
+        .chain(&fetched.failed)
+        .chain(&fetched.ended_by);
+    let chapters = [
+        Chapter {
+            id: "files",
+            heading: "Files",
+            tables: vec![("One table a playlist".to_owned(), table)],
+            ..Chapter::default()
+        },
+        Chapter {
+            id: "features",
+            heading: "Features",
+            words: lines(coverage.to_string()),
+            ..Chapter::default()
+        },
+        Chapter {
+            id: "read",
+            heading: "What was read",
+            words: reports.collect(),
+            ..Chapter::default()
+        },
+        Chapter {
+            id: "not-read",
+            heading: "What was not read",
+            words: not_read.cloned().collect(),
+            ..Chapter::default()
+        },
+    ];
+    let lead = format!(
+        "{} playlists, with audio features where they are known.",
+        files.len()
+    );
+    let made_by = (&*command(), None, &BTreeMap::new());
+    chapters_page("Playlists into files", &lead, &chapters, made_by)
 }
 
 fn json_text(

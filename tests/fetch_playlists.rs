@@ -162,7 +162,13 @@ fn an_export_gets_features_once_and_is_read_by_the_classifier() {
         road.tracks[1].features_from.as_ref().unwrap().source,
         "reccobeats"
     );
-    let again = machine.run(&["--from", export, "--features", "reccobeats"]);
+    let page = machine.folder.path().join("page.html");
+    let html = page.to_str().unwrap();
+    let again = machine.run(&["--from", export, "--features", "reccobeats", "--html", html]);
+    let page = std::fs::read_to_string(&page).unwrap();
+    for part in ["Road / Trip", "features for 117 of 132 tracks", "What was read"] {
+        assert!(page.contains(part), "{part}");
+    }
     assert!(
         stdout(&again).contains("already there, the same"),
         "{}",

@@ -49,6 +49,6 @@ pub fn study_page(report: &StudyReport, command: &str) -> Result<String> {
         "The paper, reproduced",
         "What it tried, on listeners whose data we have, and which mistakes give its numbers.",
         &chapters,
-        (command, report.seed, &report.versions),
+        (command, Some(report.seed), &report.versions),
     )?)
 }

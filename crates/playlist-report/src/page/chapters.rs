@@ -23,7 +23,14 @@ pub struct Chapter {
     pub figures: Vec<Figure>,
 }
 
-/// A page of chapters: `lead` stands below the title, how it was made at the end.
+impl Chapter {
+    const fn is_empty(&self) -> bool {
+        self.words.is_empty() && self.tables.is_empty() && self.figures.is_empty()
+    }
+}
+
+/// A page of chapters: `lead` stands below the title, how it was made at the end. Chapters that hold nothing are left
+/// out.
 ///
 /// # Errors
 /// [`crate::Error::Json`].
@@ -31,10 +38,11 @@ pub fn chapters_page(
     title: &str,
     lead: &str,
     chapters: &[Chapter],
-    (command, seed, versions): (&str, u64, &BTreeMap<String, String>),
+    (command, seed, versions): (&str, Option<u64>, &BTreeMap<String, String>),
 ) -> Result<String> {
     let mut sections: Vec<Section> = chapters
         .iter()
+        .filter(|chapter| !chapter.is_empty())
         .map(|chapter| Section::new(chapter.id, chapter.heading, content(chapter)))
         .collect();
     sections.push(Section::new(
@@ -80,11 +88,16 @@ mod tests {
             tables: vec![("All runs".to_owned(), table)],
             figures: Vec::new(),
         };
+        let empty = Chapter {
+            id: "nothing",
+            heading: "Nothing",
+            ..Chapter::default()
+        };
         let page = chapters_page(
             "A study",
             "In short",
-            &[chapter],
-            ("study --quick", 7, &BTreeMap::new()),
+            &[chapter, empty],
+            ("study --quick", Some(7), &BTreeMap::new()),
         )
         .unwrap();
         for part in [
@@ -96,5 +109,6 @@ mod tests {
         ] {
             assert!(page.contains(part), "{part}");
         }
+        assert!(!page.contains("Nothing"));
     }
 }

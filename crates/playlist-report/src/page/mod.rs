@@ -169,14 +169,20 @@ pub(crate) fn interval(interval: Option<Interval>, digits: usize) -> Markup {
 }
 
 /// What a result can be made again from.
-pub(crate) fn origin(command: &str, seed: u64, versions: &BTreeMap<String, String>) -> Markup {
+pub(crate) fn origin(
+    command: &str,
+    seed: impl Into<Option<u64>>,
+    versions: &BTreeMap<String, String>,
+) -> Markup {
     html! {
         @if !command.is_empty() { p { "The command that made this page:" } pre { (printable(command)) } }
-        p { "Seed " (seed) ". With the same files, seed and versions it makes the same numbers on the same kind of machine." }
-        (framed("Versions", &html! {
+        @if let Some(seed) = seed.into() {
+            p { "Seed " (seed) ". With the same files, seed and versions it makes the same numbers on the same kind of machine." }
+        }
+        @if !versions.is_empty() { (framed("Versions", &html! {
             thead { tr { th scope="col" { "part" } th.text scope="col" { "version" } } }
             tbody { @for (name, version) in versions { tr { td { (printable(name)) } td.text { (printable(version)) } } } }
-        }))
+        })) }
     }
 }
 
