@@ -22,6 +22,7 @@ from sklearn.preprocessing import (
     QuantileTransformer,
     RobustScaler,
     StandardScaler,
+    normalize,
 )
 
 HERE = Path(__file__).parent
@@ -94,6 +95,8 @@ def case(n_train):
             "faulty-whole-matrix-min-max": ((x - lower) / (upper - lower)).tolist(),
             "faulty-row-min-max": MinMaxScaler().fit_transform(x.T).T.tolist(),
             "faulty-row-unit-norm": Normalizer().transform(x).tolist(),
+            "faulty-column-unit-norm": (x / normalize(train, axis=0, return_norm=True)[1]).tolist(),
+            "faulty-column-unit-norm-per-part": normalize(x, axis=0).tolist(),
             "faulty-min-max-per-part": MinMaxScaler().fit_transform(x).tolist(),
             "faulty-whole-matrix-min-max-per-part": ((x - x.min()) / (x.max() - x.min())).tolist(),
         },
