@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use common::pages::{PageArgs, command};
 use common::{FitArgs, SplitArgs};
-use playlist_classifier::core::{AudioFeature, Overwrite, write_file};
+use playlist_classifier::core::{AudioFeature, write_file};
 use playlist_classifier::report::{
     ComparisonReport, comparison_figures, comparison_markdown, comparison_page, comparison_text, to_json,
 };
@@ -76,11 +76,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
-    let overwrite = if cli.overwrite {
-        Overwrite::Allow
-    } else {
-        Overwrite::Refuse
-    };
+    let overwrite = common::overwriting(cli.overwrite);
     let mut targets = cli.page.targets(&["comparison".to_owned()])?;
     targets.extend(cli.markdown.clone());
     common::check_targets(&targets, overwrite)?;

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use clap::{Parser, ValueEnum};
 use common::fetch::{self, Fetched, SpotifyArgs};
 use common::pages::{command, write_page};
-use playlist_classifier::core::{CoverageReport, Overwrite, Playlist, PlaylistKind};
+use playlist_classifier::core::{CoverageReport, Playlist, PlaylistKind};
 use playlist_classifier::import::{CanonicalFormat, ImportOptions, SuspiciousFeatures, import};
 use playlist_classifier::report::{Chapter, TextTable, chapters_page, printable, to_json};
 use playlist_classifier::spotify::StopFlag;
@@ -80,11 +80,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
-    let overwrite = if cli.overwrite {
-        Overwrite::Allow
-    } else {
-        Overwrite::Refuse
-    };
+    let overwrite = common::overwriting(cli.overwrite);
     let page: Vec<PathBuf> = cli.html.iter().cloned().collect();
     common::check_targets(&page, overwrite)?;
     let stop = StopFlag::default();

@@ -22,7 +22,7 @@ use clap::{Parser, ValueEnum};
 use common::pages::{PageArgs, command};
 use indicatif::{ProgressBar, ProgressStyle};
 use playlist_classifier::core::message::in_words;
-use playlist_classifier::core::{Overwrite, write_file};
+use playlist_classifier::core::write_file;
 use playlist_classifier::paper::{
     Study, StudyConfig, StudyReport, StudySection, study_markdown, study_page, study_plots, study_text,
 };
@@ -85,11 +85,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
-    let overwrite = if cli.overwrite {
-        Overwrite::Allow
-    } else {
-        Overwrite::Refuse
-    };
+    let overwrite = common::overwriting(cli.overwrite);
     let results = cli.out.as_ref().map(|folder| folder.join("results.json"));
     if let Some(folder) = &cli.out {
         std::fs::create_dir_all(folder)
