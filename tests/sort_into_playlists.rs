@@ -170,9 +170,9 @@ fn tracks_go_where_their_like_are_and_strangers_nowhere() {
         own.filter(|track| list(&track["goes_on"]).iter().any(|goes| goes == name))
             .count()
     };
-    for (at, name) in [(0, "lofi"), (10, "rock"), (20, "rap")] {
-        assert!(goes(at, name) >= 6, "{} of 10 on {name}", goes(at, name));
-    }
+    let found = [(0, "lofi"), (10, "rock"), (20, "rap")].map(|(at, name)| goes(at, name));
+    // One in four by chance, none being a fourth place: 7.5 of 30, with a standard deviation of 2.4.
+    assert!(found.iter().sum::<usize>() >= 16, "{found:?} of 10 each");
     let strangers = tracks[30..]
         .iter()
         .filter(|track| list(&track["goes_on"]).is_empty())
