@@ -100,21 +100,9 @@ struct RankingOutput {
     overwrite: bool,
 }
 
-/// The exit code of a ranking that was refused.
-const NO_BETTER_THAN_CHANCE: u8 = 3;
-
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let mut is_refused = false;
-    let code = common::exit_code(|| {
-        is_refused = run(&cli)?;
-        Ok(())
-    });
-    if is_refused {
-        ExitCode::from(NO_BETTER_THAN_CHANCE)
-    } else {
-        code
-    }
+    common::exit_code_or_refusal(|| run(&cli))
 }
 
 /// Whether the ranking was refused.

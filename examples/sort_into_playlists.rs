@@ -86,21 +86,9 @@ enum Format {
     Uris,
 }
 
-/// The exit code of a sorting that was refused.
-const NO_BETTER_THAN_CHANCE: u8 = 3;
-
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let mut is_refused = false;
-    let code = common::exit_code(|| {
-        is_refused = run(&cli)?;
-        Ok(())
-    });
-    if is_refused {
-        ExitCode::from(NO_BETTER_THAN_CHANCE)
-    } else {
-        code
-    }
+    common::exit_code_or_refusal(|| run(&cli))
 }
 
 /// Whether the sorting was refused.

@@ -11,20 +11,13 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use serde_json::Value;
+use support::{stderr, stdout};
 
 fn run(arguments: &[&str]) -> Output {
     support::example("playlist_classifier")
         .args(arguments)
         .output()
         .expect("the example is built: cargo build --examples")
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
 }
 
 /// The JSON of a run that must succeed.

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use playlist_classifier::core::Playlist;
 use playlist_classifier::import::{ImportOptions, import};
+use program::{stderr, stdout};
 use serde_json::{Value, json};
 use support::mock::{MockServer, Reply, Request};
 use support::{ACCESS, FakeAccount, REFRESH, SharedAccount, id, item, serve_account};
@@ -91,14 +92,6 @@ impl Machine {
             Some(Reply::json(json!({ "content": content }).to_string()))
         });
     }
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
 }
 
 /// Waits for a child for a minute at most.

@@ -8,6 +8,7 @@ mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use support::stderr;
 
 /// A title that would be markup, script, and another direction of writing.
 const HOSTILE: &str = "</script><script>alert(1)</script> & \u{202e}abc";
@@ -15,10 +16,6 @@ const HOSTILE: &str = "</script><script>alert(1)</script> & \u{202e}abc";
 fn run(example: &str, arguments: &[&str]) -> Output {
     let output = support::example(example).args(arguments).output();
     output.expect("the example is built: cargo build --examples")
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
 }
 
 /// A table of `n` tracks of the classes, with titles.

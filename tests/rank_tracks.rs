@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
+use support::{HEADER, stderr, stdout, words};
 
 /// A listener's folder, with tables cut from the shipped two listeners.
 struct Desk {
@@ -47,13 +48,7 @@ impl Desk {
     }
 
     fn command(&self, program: &str, arguments: &[&str]) -> Command {
-        let mut command = support::example(program);
-        command
-            .args(arguments)
-            .current_dir(self.folder.path())
-            .env("PLAYLIST_CACHE_DIR", self.at("cache"))
-            .env("PLAYLIST_CONFIG_DIR", self.at("config"));
-        command
+        support::example_in(self.folder.path(), program, arguments)
     }
 
     fn rank(&self, arguments: &[&str]) -> Output {
@@ -70,9 +65,6 @@ impl Desk {
     }
 }
 
-const HEADER: &str = "track_id,danceability,energy,key,loudness,mode,speechiness,acousticness,instrumentalness,liveness,\
-                      tempo,duration_ms,time_signature,valence";
-
 /// The rows of a shipped listener without the label.
 fn rows(listener: &str) -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets/two_listeners.csv");
@@ -81,19 +73,6 @@ fn rows(listener: &str) -> Vec<String> {
         .lines()
         .filter_map(|line| line.split_once(&format!(",{listener},")));
     own.map(|(id, features)| format!("{id},{features}")).collect()
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
-
-/// The text with its lines joined.
-fn words(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 const PAIR: [&str; 6] = [

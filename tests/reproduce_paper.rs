@@ -13,16 +13,13 @@ use std::process::Output;
 use playlist_classifier::mlp::StopSignal;
 use playlist_classifier::paper::{LabelFault, RunRecord, Scaling, Study, StudyConfig, StudySection};
 use serde_json::Value;
+use support::stderr;
 
 fn run(arguments: &[&str]) -> Output {
     support::example("reproduce_paper")
         .args(arguments)
         .output()
         .expect("the example is built: cargo build --examples")
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
 }
 
 /// Every twentieth track of the shipped two listeners.

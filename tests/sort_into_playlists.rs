@@ -11,9 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use serde_json::Value;
-
-const HEADER: &str = "track_id,danceability,energy,key,loudness,mode,speechiness,acousticness,instrumentalness,liveness,\
-                      tempo,duration_ms,time_signature,valence";
+use support::{HEADER, stderr, stdout, words};
 
 /// The rows of a shipped playlist without label and name.
 fn rows(playlist: &str) -> Vec<String> {
@@ -62,11 +60,7 @@ impl Desk {
     }
 
     fn sort(&self, arguments: &[&str]) -> Output {
-        support::example("sort_into_playlists")
-            .args(arguments)
-            .current_dir(self.folder.path())
-            .env("PLAYLIST_CACHE_DIR", self.at("cache"))
-            .env("PLAYLIST_CONFIG_DIR", self.at("config"))
+        support::example_in(self.folder.path(), "sort_into_playlists", arguments)
             .output()
             .expect("the example is built: cargo build --examples")
     }
@@ -95,19 +89,6 @@ const THREE: [&str; 6] = [
     "--tracks",
     "unsorted.csv",
 ];
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
-
-/// The text with its lines joined.
-fn words(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
 
 fn number(value: &Value) -> f64 {
     value.as_f64().unwrap()

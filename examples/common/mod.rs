@@ -511,6 +511,22 @@ pub fn spinner() -> ProgressBar {
     bar
 }
 
+/// As [`exit_code`] of a `main` that says whether it refused to answer: exit code 3 then, since the model is no better than
+/// chance.
+pub fn exit_code_or_refusal(main: impl FnOnce() -> Result<bool, Box<dyn Error>>) -> ExitCode {
+    const NO_BETTER_THAN_CHANCE: u8 = 3;
+    let mut is_refused = false;
+    let code = exit_code(|| {
+        is_refused = main()?;
+        Ok(())
+    });
+    if is_refused {
+        ExitCode::from(NO_BETTER_THAN_CHANCE)
+    } else {
+        code
+    }
+}
+
 /// Runs `main`, prints an error with its causes on standard error and turns it into exit code 1.
 pub fn exit_code(main: impl FnOnce() -> Result<(), Box<dyn Error>>) -> ExitCode {
     let Err(error) = main() else {

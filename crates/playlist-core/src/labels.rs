@@ -108,19 +108,7 @@ impl Labels {
     /// # Errors
     /// [`Error::LengthMismatch`], [`Error::Empty`], [`Error::MissingValue`], [`Error::OneClass`].
     pub fn check_fit(&self, x: &FeatureMatrix) -> Result<()> {
-        if x.n_samples() != self.n_samples() {
-            return Err(Error::LengthMismatch {
-                what: "the number of labels",
-                expected: x.n_samples(),
-                found: self.n_samples(),
-            });
-        }
-        if self.y.is_empty() {
-            return Err(Error::Empty {
-                what: "tracks to fit on",
-            });
-        }
-        x.check_complete()?;
+        check_rows(x, self.n_samples())?;
         let counts = self.class_counts();
         if counts.iter().filter(|count| **count > 0).count() < 2 {
             return Err(Error::OneClass {
@@ -130,6 +118,23 @@ impl Labels {
         }
         Ok(())
     }
+}
+
+/// Checks that `x` has `n_labelled` rows, at least one, and nothing missing.
+pub(crate) fn check_rows(x: &FeatureMatrix, n_labelled: usize) -> Result<()> {
+    if x.n_samples() != n_labelled {
+        return Err(Error::LengthMismatch {
+            what: "the number of labels",
+            expected: x.n_samples(),
+            found: n_labelled,
+        });
+    }
+    if n_labelled == 0 {
+        return Err(Error::Empty {
+            what: "tracks to fit on",
+        });
+    }
+    x.check_complete()
 }
 
 #[cfg(test)]

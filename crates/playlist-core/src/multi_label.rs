@@ -1,5 +1,6 @@
 //! Any number of labels a track: a track may be on several playlists, or on none.
 
+use crate::labels::check_rows;
 use crate::{Error, FeatureMatrix, Result};
 
 /// Which of several labels each track has: any number of them, none included.
@@ -29,18 +30,7 @@ impl MultiLabels {
     /// # Errors
     /// [`Error::Empty`] without names, [`Error::LengthMismatch`] when the values do not fill whole rows.
     pub fn new<S: Into<String>>(label_names: impl IntoIterator<Item = S>, y: Vec<bool>) -> Result<Self> {
-        let label_names: Vec<String> = label_names.into_iter().map(Into::into).collect();
-        if label_names.is_empty() {
-            return Err(Error::Empty { what: "label names" });
-        }
-        let found = y.len() % label_names.len();
-        if found != 0 {
-            return Err(Error::LengthMismatch {
-                what: "the number of labels in the last row",
-                expected: label_names.len(),
-                found,
-            });
-        }
+        let label_names = names_of_rows(label_names, y.len(), "the number of labels in the last row")?;
         Ok(Self { label_names, y })
     }
 
@@ -83,11 +73,7 @@ impl MultiLabels {
     /// When `label` is out of range.
     #[must_use]
     pub fn label(&self, label: usize) -> Vec<bool> {
-        assert!(label < self.n_labels(), "label {label} is out of range");
-        self.y
-            .chunks_exact(self.n_labels())
-            .map(|row| row[label])
-            .collect()
+        column(&self.y, self.n_labels(), label)
     }
 
     /// The number of tracks that have each label, `[n_labels]`.
@@ -120,19 +106,7 @@ impl MultiLabels {
     /// # Errors
     /// [`Error::LengthMismatch`], [`Error::Empty`], [`Error::MissingValue`], [`Error::OneSided`].
     pub fn check_fit(&self, x: &FeatureMatrix) -> Result<()> {
-        if x.n_samples() != self.n_samples() {
-            return Err(Error::LengthMismatch {
-                what: "the number of rows of labels",
-                expected: x.n_samples(),
-                found: self.n_samples(),
-            });
-        }
-        if self.y.is_empty() {
-            return Err(Error::Empty {
-                what: "tracks to fit on",
-            });
-        }
-        x.check_complete()?;
+        check_rows(x, self.n_samples())?;
         let counts = self.label_counts();
         let one_sided = counts
             .iter()
@@ -163,18 +137,9 @@ impl LabelProbabilities {
     /// [`Error::Empty`] without names, [`Error::LengthMismatch`] when the values do not fill whole rows,
     /// [`Error::ProbabilityOutOfRange`], also on NaN.
     pub fn new<S: Into<String>>(label_names: impl IntoIterator<Item = S>, values: Vec<f32>) -> Result<Self> {
-        let label_names: Vec<String> = label_names.into_iter().map(Into::into).collect();
-        if label_names.is_empty() {
-            return Err(Error::Empty { what: "label names" });
-        }
+        let what = "the number of probabilities in the last row";
+        let label_names = names_of_rows(label_names, values.len(), what)?;
         let n_labels = label_names.len();
-        if !values.len().is_multiple_of(n_labels) {
-            return Err(Error::LengthMismatch {
-                what: "the number of probabilities in the last row",
-                expected: n_labels,
-                found: values.len() % n_labels,
-            });
-        }
         match values.iter().position(|p| !(0.0..=1.0).contains(p)) {
             None => Ok(Self { label_names, values }),
             Some(at) => Err(Error::ProbabilityOutOfRange {
@@ -217,12 +182,34 @@ impl LabelProbabilities {
     /// When `label` is out of range.
     #[must_use]
     pub fn label(&self, label: usize) -> Vec<f32> {
-        assert!(label < self.n_labels(), "label {label} is out of range");
-        self.values
-            .chunks_exact(self.n_labels())
-            .map(|row| row[label])
-            .collect()
+        column(&self.values, self.n_labels(), label)
     }
+}
+
+/// The names, if there are any and `n_values` fill whole rows of them.
+fn names_of_rows<S: Into<String>>(
+    names: impl IntoIterator<Item = S>,
+    n_values: usize,
+    what: &'static str,
+) -> Result<Vec<String>> {
+    let names: Vec<String> = names.into_iter().map(Into::into).collect();
+    if names.is_empty() {
+        return Err(Error::Empty { what: "label names" });
+    }
+    match n_values % names.len() {
+        0 => Ok(names),
+        found => Err(Error::LengthMismatch {
+            what,
+            expected: names.len(),
+            found,
+        }),
+    }
+}
+
+/// Column `at` of row-major values, `n` a row.
+fn column<T: Copy>(values: &[T], n: usize, at: usize) -> Vec<T> {
+    assert!(at < n, "label {at} is out of range");
+    values.chunks_exact(n).map(|row| row[at]).collect()
 }
 
 #[cfg(test)]

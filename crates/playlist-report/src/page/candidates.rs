@@ -6,6 +6,14 @@ use super::{DataTable, Section, TableColumn, framed};
 use crate::ranking::{CandidateTrack, CandidatesSection};
 use crate::{DatasetSection, printable};
 
+/// What stands below the title: the verdict, then the notes.
+pub(crate) fn lead(verdict: &str, notes: &[String]) -> Markup {
+    html! {
+        p.lead { (printable(verdict)) }
+        @for note in notes { p.quiet { (printable(note)) } }
+    }
+}
+
 /// The title of a track, else its id.
 pub(crate) fn title(track: &CandidateTrack) -> String {
     let title = track.title.as_ref().or(track.track_id.as_ref());

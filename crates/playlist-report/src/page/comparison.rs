@@ -30,10 +30,7 @@ pub fn comparison_page(report: &ComparisonReport, command: &str) -> Result<Strin
         (report.overall.len()) " models on " (report.tasks.len()) @if report.tasks.len() == 1 { " table" } @else { " tables" }
         ", all on the same splits of each."
     } };
-    let data = PageData {
-        tables: [("tables", table)].into(),
-        ..PageData::default()
-    };
+    let data = PageData::of_table("tables", table);
     page("Which model is best?", &lead, &sections, &data)
 }
 

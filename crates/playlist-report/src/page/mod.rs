@@ -41,6 +41,16 @@ pub(crate) struct PageData<'a> {
     pub(crate) tables: BTreeMap<&'static str, DataTable>,
 }
 
+impl PageData<'_> {
+    /// One table to sort and filter, and nothing else.
+    pub(crate) fn of_table(name: &'static str, table: DataTable) -> Self {
+        Self {
+            tables: [(name, table)].into(),
+            ..Self::default()
+        }
+    }
+}
+
 /// The probabilities of one model, to be held against a threshold.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ModelData<'a> {

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::candidates::{data, dropped, named, table_section};
+use super::candidates::{data, dropped, lead, named, table_section};
 use super::{DataTable, PageData, Section, TableColumn, interval, number, origin, page};
 use crate::ranking::{KnownBy, RankedTrack, RankingReport, Side};
 use crate::{Result, printable};
@@ -30,14 +30,8 @@ pub fn ranking_page(report: &RankingReport, command: &str) -> Result<String> {
             origin(command, report.seed, &report.versions),
         ),
     ];
-    let lead = html! {
-        p.lead { (printable(&report.check.verdict)) }
-        @for note in &report.notes { p.quiet { (printable(note)) } }
-    };
-    let page_data = PageData {
-        tables: [("tracks", table)].into(),
-        ..PageData::default()
-    };
+    let lead = lead(&report.check.verdict, &report.notes);
+    let page_data = PageData::of_table("tracks", table);
     page("What is worth hearing?", &lead, &sections, &page_data)
 }
 
