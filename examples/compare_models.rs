@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
+use common::arguments::{FitArgs, SplitArgs};
 use common::pages::{PageArgs, command};
-use common::{FitArgs, SplitArgs};
 use playlist_classifier::core::{AudioFeature, write_file};
 use playlist_classifier::report::{
     ComparisonReport, comparison_figures, comparison_markdown, comparison_page, comparison_text, to_json,

@@ -19,8 +19,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
+use common::arguments::{DataArgs, ExplainArgs, ModelArgs, OutputArgs, SplitArgs};
 use common::pages::{PageArgs, command};
-use common::{DataArgs, ExplainArgs, ModelArgs, OutputArgs, SplitArgs};
 use playlist_classifier::core::{AudioFeature, write_file};
 use playlist_classifier::report::{
     charts_text, experiment_figures, experiment_page, experiment_text, figure_names, to_json,
@@ -63,7 +63,8 @@ fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
     check_outputs(cli)?;
     let stop = common::stop_on_ctrl_c()?;
     let watch_test = cli.output.out.is_some() || cli.page.is_asked_for() || cli.charts;
-    let config = common::experiment_config(&cli.data, &cli.split, &cli.model, watch_test, stop.clone())?;
+    let config =
+        common::arguments::experiment_config(&cli.data, &cli.split, &cli.model, watch_test, stop.clone())?;
     let source = cli.data.source();
     let experiment = Experiment::read(&source, config)?;
     let loaded = match &cli.load {

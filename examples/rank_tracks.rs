@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use common::LookupArgs;
+use common::arguments::LookupArgs;
 use common::pages::{command, write_page};
 use playlist_classifier::core::{AudioFeature, Overwrite, write_file};
 use playlist_classifier::mlp::Backend;
@@ -35,7 +35,7 @@ struct Cli {
     #[arg(long, value_name = "FILE", num_args = 1..)]
     dislikes: Vec<PathBuf>,
     /// Tracks of other music to hold likes against (default: five a like, 300 at least, 3,000 at most)
-    #[arg(long, value_name = "N", conflicts_with = "dislikes", value_parser = common::at_least_one)]
+    #[arg(long, value_name = "N", conflicts_with = "dislikes", value_parser = common::arguments::at_least_one)]
     n_background: Option<usize>,
     /// Tracks to rank, likewise; - for standard input, be it an export or pasted links
     #[arg(long, value_name = "FILE|-", required = true, num_args = 1..)]
@@ -49,7 +49,7 @@ struct Cli {
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     drop: Vec<AudioFeature>,
     /// Share of such candidates that you like: what the probabilities assume
-    #[arg(long, value_name = "SHARE", default_value_t = 0.5, value_parser = common::share)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.5, value_parser = common::arguments::share)]
     prior: f64,
     /// Rank although likes are not told from others better than by chance
     #[arg(long)]
@@ -72,7 +72,7 @@ struct RankingOutput {
     #[arg(long, value_name = "N")]
     top: Option<usize>,
     /// Only tracks of at least this probability
-    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = common::probability)]
+    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = common::arguments::probability)]
     min_probability: f64,
     /// Leave out candidates that are among the likes already
     #[arg(long)]

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use common::LookupArgs;
+use common::arguments::LookupArgs;
 use common::pages::{command, write_page};
 use playlist_classifier::core::{AudioFeature, Overwrite};
 use playlist_classifier::mlp::Backend;
