@@ -33,10 +33,27 @@ pub fn tracks(n_samples: usize, seed: u64) -> FeatureMatrix {
         .expect("finite values in whole rows")
 }
 
-/// Labels that lean on danceability and energy, with noise.
+/// The paper's columns where there are as many, else `x0`, `x1` ...
+pub fn columns(n_features: usize) -> Vec<String> {
+    let paper = AudioFeature::PAPER.map(|feature| feature.column().to_owned());
+    if n_features == paper.len() {
+        return paper.to_vec();
+    }
+    (0..n_features).map(|feature| format!("x{feature}")).collect()
+}
+
+/// Values uniform in [0, 1): for jobs whose cost does not depend on what the columns mean.
+pub fn uniform(n_samples: usize, n_features: usize, seed: u64) -> FeatureMatrix {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let values = (0..n_samples * n_features).map(|_| unit(&mut rng)).collect();
+    FeatureMatrix::new(columns(n_features), values).expect("finite values in whole rows")
+}
+
+/// Labels that lean on the first two columns, with noise.
 pub fn labels(x: &FeatureMatrix, seed: u64) -> Labels {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let rows = (0..x.n_samples()).map(|row| x.row(row)[0] + x.row(row)[1] + unit(&mut rng) > 1.5);
+    let rows = (0..x.n_samples())
+        .map(|row| x.row(row)[0] + x.row(row).get(1).unwrap_or(&0.5) + unit(&mut rng) > 1.5);
     Labels::binary("other", "liked", &rows.collect::<Vec<bool>>())
 }
 
