@@ -135,6 +135,43 @@ pub enum Error {
     /// A stop was asked for before there was anything to show.
     #[error("stopped before there was anything to show")]
     Stopped,
+    /// A stop was asked for while a catalogue was scored.
+    #[error("stopped after {n_rows} rows, which are kept in `{}`: the same command goes on from there", folder.display())]
+    ScoresStopped {
+        /// The rows scored.
+        n_rows: usize,
+        /// Where they are.
+        folder: PathBuf,
+    },
+    /// What an earlier run has left belongs to another input, other models or other options.
+    #[error("`{}` holds scores of another run: {reason}; give the same again, or begin anew with --restart", folder.display())]
+    OtherScores {
+        /// The folder of the unfinished table.
+        folder: PathBuf,
+        /// What differs.
+        reason: String,
+    },
+    /// Two columns of a table would have one name.
+    #[error("two columns would be named `{name}`: name the model otherwise, as in `--model NAME=FILE`")]
+    SameName {
+        /// The name.
+        name: String,
+    },
+    /// A name from whose ending no format can be told.
+    #[error("`{}` has another ending: expected `.parquet` or `.csv`", path.display())]
+    OtherEnding {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file could not be read.
+    #[error("`{}` could not be read", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// A ranking could not be put as CSV.
     #[error("the ranking could not be put as CSV")]
     CsvText {

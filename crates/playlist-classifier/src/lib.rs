@@ -20,6 +20,7 @@ mod ranking_files;
 mod reason;
 mod run;
 mod saved;
+mod scores;
 mod sort;
 mod sort_check;
 mod sort_data;
@@ -43,6 +44,7 @@ pub use rank::{RankingConfig, rank_tracks};
 pub use ranking_files::{ranking_csv, ranking_m3u, ranking_uris};
 pub use run::Outcome;
 pub use saved::{SavedModel, TrainingInfo};
+pub use scores::{MissingFeatures, ScoreColumn, ScoreConfig, ScoreProgress, ScoreReport, score_catalogue};
 pub use sort::{
     PlaylistSource, Sorting, SortingConfig, sort_into_playlists, write_addition_uris, write_additions,
 };

@@ -246,6 +246,18 @@ pub enum Error {
         /// The file.
         path: String,
     },
+    /// Another process writes the file.
+    #[error("`{path}` is being written by another run: wait for it, or stop it")]
+    Busy {
+        /// The file.
+        path: String,
+    },
+    /// A file that was to be gone on with is not as it was left.
+    #[error("`{path}` is not as it was left: begin anew")]
+    NotAsLeft {
+        /// The file.
+        path: String,
+    },
     /// A column that was asked for is not there.
     #[error("`{path}` has no column `{column}`: found {}", list(found))]
     MissingColumn {

@@ -13,6 +13,7 @@ mod fingerprint;
 mod fold;
 mod frame;
 mod group;
+mod growing;
 mod join;
 mod labels;
 mod message;
@@ -25,10 +26,13 @@ mod text;
 mod user_split;
 
 pub use balance::{Balance, BalanceReport};
-pub use catalogue::{Catalogue, CatalogueReport, RefusedValue};
+pub use catalogue::{
+    Block, Catalogue, CatalogueReport, CatalogueScan, Faults, Part as CataloguePart, RefusedValue,
+};
 pub use clean::{CleanConfig, CleanReport, DropReason, DroppedRow};
 pub use error::{Error, Result};
 pub use fold::StratifiedKFold;
+pub use growing::{Encoded, GrowingTable, TableFormat, TableState};
 pub use preprocess::{
     FeatureScaler, FeatureScalerConfig, Imputation, KeyEncoding, Preprocessor, PreprocessorConfig,
     ScalingMethod, TimeSignatureEncoding, select_features,

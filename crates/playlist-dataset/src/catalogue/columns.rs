@@ -28,6 +28,22 @@ pub(super) enum Source {
 impl Columns {
     /// Decides for the columns `names` of the file `path`: the best name of each role, then the leftmost.
     pub(super) fn new(path: &str, names: Vec<String>) -> Result<Self> {
+        let columns = Self::decide(names);
+        if columns.id.is_none() && columns.isrc.is_none() {
+            return Err(Error::NoIdColumn {
+                path: path.to_owned(),
+                found: columns.names,
+            });
+        }
+        columns.with_features(path)
+    }
+
+    /// As [`Columns::new`], for a file that may lack ids.
+    pub(super) fn without_keys(path: &str, names: Vec<String>) -> Result<Self> {
+        Self::decide(names).with_features(path)
+    }
+
+    fn decide(names: Vec<String>) -> Self {
         let mut columns = Self {
             names,
             ..Self::default()
@@ -46,19 +62,17 @@ impl Columns {
         {
             columns.values.push((Source::Camelot, position));
         }
-        if columns.id.is_none() && columns.isrc.is_none() {
-            return Err(Error::NoIdColumn {
-                path: path.to_owned(),
-                found: columns.names,
-            });
-        }
-        if columns.provides().iter().all(|f| *f == AudioFeature::DurationMs) {
+        columns
+    }
+
+    fn with_features(self, path: &str) -> Result<Self> {
+        if self.provides().iter().all(|f| *f == AudioFeature::DurationMs) {
             return Err(Error::NoFeatures {
                 path: path.to_owned(),
-                found: columns.names,
+                found: self.names,
             });
         }
-        Ok(columns)
+        Ok(self)
     }
 
     /// The features that the columns can give.

@@ -19,18 +19,29 @@ pub(super) struct CsvFile {
 }
 
 impl CsvFile {
-    /// Reads the header.
-    pub(super) fn open(path: &str, mut file: File, options: &ReadOptions) -> Result<(Self, Columns)> {
+    /// Reads the header and decides which columns are looked at.
+    pub(super) fn open(path: &str, file: File, options: &ReadOptions) -> Result<(Self, Columns)> {
+        let (file, names) = Self::header(path, file, options)?;
+        Ok((file, Columns::new(path, names)?))
+    }
+
+    /// Reads the names of the columns.
+    pub(super) fn header(path: &str, mut file: File, options: &ReadOptions) -> Result<(Self, Vec<String>)> {
         let limit = options.max_line_bytes;
         let header = read_header(path, &mut file, b',', limit)?;
         let delimiter = options.delimiter.unwrap_or_else(|| sniff_delimiter(&header));
-        let columns = Columns::new(path, split_header(&header, delimiter))?;
+        let names = split_header(&header, delimiter);
         let file = Self {
             file,
             delimiter,
             limit,
         };
-        Ok((file, columns))
+        Ok((file, names))
+    }
+
+    /// The file, what stands between fields, and the limit on the length of a row.
+    pub(super) fn into_parts(self) -> (File, u8, usize) {
+        (self.file, self.delimiter, self.limit)
     }
 
     /// The cells of the first rows, `n` at most.

@@ -7,6 +7,7 @@ mod json;
 mod parquet;
 mod report;
 mod rows;
+mod scan;
 mod values;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use found::{Found, Rows, Wanted};
 use values::Reading;
 
 pub use report::{CatalogueReport, RefusedValue};
+pub use scan::{Block, CatalogueScan, Faults, Part};
 
 /// A CSV, Parquet or JSON lines file of any size with audio features of tracks: a source of features for other tracks.
 ///

@@ -45,6 +45,13 @@ impl ParquetFile {
         Ok((Self { file, parts }, Columns::new(path, names)?))
     }
 
+    /// The names of the columns of `file`.
+    pub(super) fn names(path: &str, file: &File) -> Result<Vec<String>> {
+        let handle = file.try_clone().map_err(|source| io_error(path, source))?;
+        let schema = guarded(path, move || ParquetReader::new(handle).schema())?;
+        Ok(schema.iter_names().map(|name| name.to_string()).collect())
+    }
+
     /// The cells of the first rows, `n` at most.
     pub(super) fn sample(&self, path: &str, columns: &Columns, n: usize) -> Result<Rows> {
         let mut rows = Rows::new(columns);
@@ -108,7 +115,7 @@ impl ParquetFile {
     }
 }
 
-fn positions(columns: &Columns) -> Vec<usize> {
+pub(super) fn positions(columns: &Columns) -> Vec<usize> {
     columns.values.iter().map(|(_, position)| *position).collect()
 }
 
@@ -145,7 +152,7 @@ fn hits(
 }
 
 /// Gives the cells of each row to `take`, in the order of [`Columns::values`].
-fn take_rows(
+pub(super) fn take_rows(
     path: &str,
     columns: &Columns,
     frame: &DataFrame,
@@ -168,7 +175,12 @@ fn take_rows(
 }
 
 /// A column as text; numbers are written so that reading them gives the same again.
-fn text_column(path: &str, columns: &Columns, frame: &DataFrame, position: usize) -> Result<StringChunked> {
+pub(super) fn text_column(
+    path: &str,
+    columns: &Columns,
+    frame: &DataFrame,
+    position: usize,
+) -> Result<StringChunked> {
     let name = &columns.names[position];
     let column = frame.column(name).map_err(|source| damaged(path, source))?;
     let refused = || Error::ColumnType {
@@ -193,13 +205,13 @@ fn text_column(path: &str, columns: &Columns, frame: &DataFrame, position: usize
 }
 
 /// Runs a part of the Parquet reader, which panics on some damaged files, in its own threads and in ours.
-fn guarded<T>(path: &str, work: impl FnOnce() -> polars::prelude::PolarsResult<T>) -> Result<T> {
+pub(super) fn guarded<T>(path: &str, work: impl FnOnce() -> polars::prelude::PolarsResult<T>) -> Result<T> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err(polars::prelude::polars_err!(ComputeError: "the Parquet reader panicked")))
         .map_err(|source| damaged(path, source))
 }
 
-fn damaged(path: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+pub(super) fn damaged(path: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     Error::Parquet {
         path: path.to_owned(),
         source: source.into(),

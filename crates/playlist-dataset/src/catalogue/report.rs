@@ -1,13 +1,14 @@
 //! What a lookup met.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::report::Note;
 
 /// A value of a catalogue that no track can have. It counts as missing; the rest of its row is used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RefusedValue {
     /// The row, counted from 1 without the header.
@@ -15,7 +16,7 @@ pub struct RefusedValue {
     /// The column.
     pub column: String,
     /// What was expected.
-    pub expected: &'static str,
+    pub expected: Cow<'static, str>,
     /// What was found.
     pub found: String,
 }

@@ -9,8 +9,9 @@ use crate::{Error, Result};
 
 /// Reads row after row. A line break within quotes does not end a row; a quote that does not begin a field is
 /// a letter like any other. A row that is longer than the limit is passed over.
-pub(super) struct RowReader<'a, R> {
-    path: &'a str,
+#[derive(Debug)]
+pub(super) struct RowReader<R> {
+    path: String,
     reader: R,
     /// What stands between fields; `None` where lines are rows, whatever quotes are in them.
     delimiter: Option<u8>,
@@ -48,21 +49,21 @@ const PATIENCE: usize = 100;
 /// The greatest limit: memory is set aside for a row of the limit.
 const MOST: usize = 1 << 26;
 
-impl<'a, R: Read> RowReader<'a, R> {
+impl<R: Read> RowReader<R> {
     /// The rows of a CSV file.
-    pub(super) fn new(path: &'a str, reader: R, delimiter: u8, limit: usize) -> Self {
+    pub(super) fn new(path: &str, reader: R, delimiter: u8, limit: usize) -> Self {
         Self::between(path, reader, Some(delimiter), limit)
     }
 
     /// The lines of a file.
-    pub(super) fn lines(path: &'a str, reader: R, limit: usize) -> Self {
+    pub(super) fn lines(path: &str, reader: R, limit: usize) -> Self {
         Self::between(path, reader, None, limit)
     }
 
-    fn between(path: &'a str, reader: R, delimiter: Option<u8>, limit: usize) -> Self {
+    fn between(path: &str, reader: R, delimiter: Option<u8>, limit: usize) -> Self {
         let limit = limit.min(MOST);
         Self {
-            path,
+            path: path.to_owned(),
             reader,
             delimiter,
             limit,
@@ -183,7 +184,7 @@ impl<'a, R: Read> RowReader<'a, R> {
             return Ok(());
         }
         Err(Error::LineTooLong {
-            path: self.path.to_owned(),
+            path: self.path.clone(),
             line: self.next_line,
             limit: self.limit,
         })
@@ -199,7 +200,7 @@ impl<'a, R: Read> RowReader<'a, R> {
                 Ok(0) => self.at_end = true,
                 Ok(n) => self.filled += n,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(io_error(self.path, error)),
+                Err(error) => return Err(io_error(&self.path, error)),
             }
         }
         Ok(())

@@ -148,6 +148,90 @@ impl Reading {
         }
     }
 
+    /// Which of [`Columns::values`] gives `feature`: its own column, or one of keys that tells modes as well.
+    pub(super) fn origin(&self, feature: AudioFeature) -> Option<usize> {
+        let find = |wanted: &dyn Fn(&ColumnReading) -> bool| self.columns.iter().position(wanted);
+        let own = find(&|column| column.source == Source::Feature(feature));
+        let camelot = || match feature {
+            AudioFeature::Key | AudioFeature::Mode => find(&|column| column.source == Source::Camelot),
+            _ => None,
+        };
+        let key_in_text = || match feature {
+            AudioFeature::Mode => {
+                find(&|column| column.source == Source::Feature(AudioFeature::Key) && column.other_way)
+            }
+            _ => None,
+        };
+        own.or_else(camelot).or_else(key_in_text)
+    }
+
+    /// The value of `feature` that a cell of its origin holds, NaN when it is missing; else what was expected.
+    pub(super) fn of_text(
+        &self,
+        origin: usize,
+        feature: AudioFeature,
+        cell: &str,
+    ) -> Result<f32, &'static str> {
+        let column = &self.columns[origin];
+        match column.source {
+            Source::Camelot => {
+                let (key, mode) = unit::camelot(cell).ok_or("a place such as `8B`")?;
+                Ok(if feature == AudioFeature::Key { key } else { mode })
+            }
+            Source::Feature(own) if own == feature => column.value(feature, cell),
+            Source::Feature(_) => Ok(unit::key_text(cell).map_or(f32::NAN, |(_, mode)| mode)),
+        }
+    }
+
+    /// Whether the cells of the column are numbers.
+    pub(super) fn is_number(&self, origin: usize) -> bool {
+        let column = &self.columns[origin];
+        matches!(column.source, Source::Feature(_)) && !column.other_way
+    }
+
+    /// Brings the numbers of a column into our unit; what no track can have becomes NaN and goes to `refuse` with its place and
+    /// what was expected.
+    pub(super) fn convert(
+        &self,
+        origin: usize,
+        feature: AudioFeature,
+        values: &mut [f32],
+        mut refuse: impl FnMut(usize, f32, &'static str),
+    ) {
+        let column = &self.columns[origin];
+        if column.factor != 1.0 || column.divisor != 1.0 {
+            for value in values.iter_mut() {
+                *value = *value * column.factor / column.divisor;
+            }
+        }
+        let range = feature.valid_range();
+        let (least, greatest) = (*range.start(), *range.end());
+        let whole = feature.is_categorical();
+        /// So many values are looked at without a branch for each.
+        const AT_ONCE: usize = 1024;
+        for (at, some) in values.chunks_mut(AT_ONCE).enumerate() {
+            let is_sound = |value: f32| {
+                (least <= value) & (value <= greatest) & (!whole | (value as i32 as f32 == value))
+            };
+            if some.iter().fold(true, |all, value| all & is_sound(*value)) {
+                continue;
+            }
+            for (offset, value) in some.iter_mut().enumerate() {
+                match column.check(feature, *value) {
+                    Ok(checked) => *value = checked,
+                    Err(expected) => {
+                        refuse(
+                            at * AT_ONCE + offset,
+                            *value * column.divisor / column.factor,
+                            expected,
+                        );
+                        *value = f32::NAN;
+                    }
+                }
+            }
+        }
+    }
+
     /// The features of a row; values that no track can have go to `refuse`.
     pub(super) fn features(
         &self,
@@ -162,11 +246,11 @@ impl Reading {
             let Some(cell) = rows.cells[at].get(row) else {
                 continue;
             };
-            let mut refused = |expected| {
+            let mut refused = |expected: &'static str| {
                 refuse(RefusedValue {
                     row: rows.numbers[row],
                     column: columns.names[columns.values[at].1].clone(),
-                    expected,
+                    expected: expected.into(),
                     found: excerpt(cell),
                 });
             };
@@ -206,11 +290,15 @@ impl ColumnReading {
         } else {
             unit::number(cell).ok_or(way.either)?
         };
-        if read.is_infinite() {
+        self.check(feature, read * self.factor / self.divisor)
+    }
+
+    /// A value in our unit, NaN when it says that there is none; else what it was expected to be.
+    fn check(&self, feature: AudioFeature, value: f32) -> Result<f32, &'static str> {
+        if value.is_infinite() {
             return Err("a finite number");
         }
-        let value = read * self.factor / self.divisor;
-        if feature.is_missing(value) {
+        if value.is_nan() || feature.is_missing(value) {
             Ok(f32::NAN)
         } else if !feature.valid_range().contains(&value) {
             Err(match feature {
