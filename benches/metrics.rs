@@ -1,4 +1,4 @@
-//! Metrics of up to a million predictions.
+//! Metrics of up to a million predictions, the area and the log loss of up to ten million.
 
 mod common;
 
@@ -35,5 +35,28 @@ fn metrics(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, metrics);
+/// Ten million predictions, as of a catalogue; few where nothing is measured.
+fn many(criterion: &mut Criterion) {
+    let is_test = std::env::args().any(|argument| argument == "--test");
+    let n_samples = if is_test { 10_000 } else { 10_000_000 };
+    let mut group = criterion.benchmark_group("playlist-metrics/many");
+    group.sample_size(10);
+    group.throughput(Throughput::Elements(n_samples as u64));
+    let x = common::uniform(n_samples, 2, 1);
+    let (y_score, noise): (Vec<f32>, Vec<f32>) =
+        x.values().as_chunks().0.iter().map(|[a, b]| (*a, *b)).unzip();
+    let y_true: Vec<bool> = y_score.iter().zip(&noise).map(|(p, u)| u < p).collect();
+    group.bench_function(BenchmarkId::new("roc_auc", n_samples), |b| {
+        b.iter(|| roc_auc(&y_true, &y_score).expect("two classes"));
+    });
+    group.bench_function(BenchmarkId::new("average_precision", n_samples), |b| {
+        b.iter(|| average_precision(&y_true, &y_score).expect("two classes"));
+    });
+    group.bench_function(BenchmarkId::new("log_loss", n_samples), |b| {
+        b.iter(|| log_loss(&y_true, &y_score).expect("probabilities"));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, metrics, many);
 criterion_main!(benches);

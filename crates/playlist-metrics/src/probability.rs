@@ -28,10 +28,46 @@ use crate::score::{Score, Sum, check_finite, check_lengths, check_probability};
 /// scikit-learn 1.9 `log_loss`, the same clipping; it computes in the type of the scores, this in
 /// `f64`.
 pub fn log_loss<S: Score>(y_true: &[bool], y_prob: &[S]) -> Result<f64> {
-    mean_over_rows(y_true, y_prob, |label, probability| {
-        let clipped = probability.clamp(S::EPSILON, 1.0 - S::EPSILON);
-        if label { -clipped.ln() } else { -(-clipped).ln_1p() }
-    })
+    check_lengths(y_true.len(), "y_prob", y_prob.len())?;
+    let mut sum = Sum::default();
+    let blocks = y_true.chunks(LOG_BLOCK).zip(y_prob.chunks(LOG_BLOCK));
+    for (block, (labels, probabilities)) in blocks.enumerate() {
+        sum.add(block_log_loss(block * LOG_BLOCK, labels, probabilities)?);
+    }
+    Ok(sum.total() / y_true.len() as f64)
+}
+
+/// Products that grow side by side: an addition to one sum would wait for the one before it.
+const LOG_LANES: usize = 16;
+/// Rows of which one logarithm a lane is taken. Sixteen factors of at least `f64::EPSILON`, 2^-52, do not underflow.
+const LOG_BLOCK: usize = 16 * LOG_LANES;
+
+/// The summed log loss of at most [`LOG_BLOCK`] rows, the first of which is `first_row`: minus the logarithm of the
+/// product of the probabilities of what was true.
+fn block_log_loss<S: Score>(first_row: usize, labels: &[bool], probabilities: &[S]) -> Result<f64> {
+    let mut products = [1.0; LOG_LANES];
+    let mut is_valid = true;
+    let mut multiply = |labels: &[bool], probabilities: &[S]| {
+        for ((product, label), probability) in products.iter_mut().zip(labels).zip(probabilities) {
+            let probability = probability.to_f64();
+            is_valid &= (0.0..=1.0).contains(&probability);
+            // p where the label is true, 1 - p where it is not, without a branch.
+            let of_truth = (probability - f64::from(u8::from(!label))).abs();
+            *product *= of_truth.clamp(S::EPSILON, 1.0 - S::EPSILON);
+        }
+    };
+    let (label_rows, last_labels) = labels.as_chunks::<LOG_LANES>();
+    let (rows, last) = probabilities.as_chunks::<LOG_LANES>();
+    for (labels, probabilities) in label_rows.iter().zip(rows) {
+        multiply(labels, probabilities);
+    }
+    multiply(last_labels, last);
+    if !is_valid {
+        for (row, probability) in probabilities.iter().enumerate() {
+            check_probability(first_row + row, probability.to_f64())?;
+        }
+    }
+    Ok(-products.iter().map(|product| product.ln()).sum::<f64>())
 }
 
 /// Returns the mean log loss, in nats, of logits (log odds of the positive class).
@@ -119,6 +155,23 @@ mod tests {
     }
 
     #[test]
+    fn many_rows_cost_the_sum_of_their_logarithms() {
+        let (y_true, y_prob): (Vec<bool>, Vec<f32>) = (0..1_000_u16)
+            .map(|i| (i % 3 == 0, f32::from(i * 37 % 1_000) / 999.0))
+            .unzip();
+        let epsilon = f64::from(f32::EPSILON);
+        let losses = y_true.iter().zip(&y_prob).map(|(&label, &p)| {
+            let p = f64::from(p).clamp(epsilon, 1.0 - epsilon);
+            if label { -p.ln() } else { -(-p).ln_1p() }
+        });
+        let mean = losses.sum::<f64>() / 1_000.0;
+        // A thousand roundings of sums up to a thousand, divided by a thousand.
+        assert!((log_loss(&y_true, &y_prob).unwrap() - mean).abs() < 1e-13);
+        let certainly_wrong = log_loss(&[true; 777], &[0.0_f64; 777]).unwrap();
+        assert!((certainly_wrong + f64::EPSILON.ln()).abs() < 1e-13);
+    }
+
+    #[test]
     fn logits_and_their_probabilities_cost_the_same() {
         let y_true = [true, false, false, true, true];
         let logits = [-2.5_f64, -0.75, 3.0, 0.5, 6.0];
@@ -137,6 +190,15 @@ mod tests {
             assert_eq!(log_loss(&[true, label], &[0.5, value]), expected);
             assert_eq!(brier_score(&[true, label], &[0.5, value]), expected);
         }
+        let mut y_prob = [0.5; 1_000];
+        y_prob[777] = -0.5;
+        assert_eq!(
+            log_loss(&[true; 1_000], &y_prob),
+            Err(Error::ProbabilityOutOfRange {
+                row: 777,
+                value: -0.5
+            })
+        );
         assert!(matches!(
             log_loss(&[true], &[f64::NAN]),
             Err(Error::ProbabilityOutOfRange { row: 0, .. })
