@@ -1,9 +1,11 @@
 #![doc = include_str!("../README.md")]
 
+mod blocks;
 mod config;
 mod error;
 mod linfa_solver;
 mod model;
+mod newton;
 mod objective;
 mod solver;
 

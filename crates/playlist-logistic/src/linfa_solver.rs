@@ -15,26 +15,19 @@ use playlist_core::FeatureMatrix;
 use crate::LogisticConfig;
 use crate::objective::Objective;
 
-/// The largest root mean square of a column, standardised columns having 1.
-const LARGEST_ROOT_MEAN_SQUARE: f64 = 10.0;
-/// The largest value.
-const LARGEST_VALUE: f32 = 1e3;
 /// The smallest gradient per track that linfa is asked for: far below, rounding stalls its line search.
 const LEAST_TOLERANCE: f64 = 1e-6;
 
 type Dataset = DatasetBase<Array2<f64>, Array1<usize>>;
 
-/// linfa's parameters in the layout of [`Objective`], or `None` where it is not to be called or fails.
-///
-/// Where no weight is penalised and the classes are separable there is no optimum to find, so that `alpha` 0 is
-/// left to our own solver as well.
+/// linfa's parameters in the layout of [`Objective`], or `None` where it is not to be called or fails. Columns are of
+/// ordinary size, and weights are penalised: without a penalty separable classes have no optimum to find.
 pub(crate) fn solve(
     config: &LogisticConfig,
     x: &FeatureMatrix,
     objective: &Objective<'_>,
 ) -> Option<Vec<f64>> {
-    let is_ordinary = config.alpha > 0.0 && config.gradient_tolerance >= LEAST_TOLERANCE;
-    if !is_ordinary || config.max_iterations == 0 || !has_ordinary_size(x) {
+    if config.gradient_tolerance < LEAST_TOLERANCE {
         return None;
     }
     let values = x.values().iter().map(|value| f64::from(*value)).collect();
@@ -48,17 +41,6 @@ pub(crate) fn solve(
         multinomial(config, tolerance, &dataset, objective.n_outputs())?
     };
     params.iter().all(|param| param.is_finite()).then_some(params)
-}
-
-fn has_ordinary_size(x: &FeatureMatrix) -> bool {
-    let mut squares = vec![0.0; x.n_features()];
-    for row in x.values().chunks_exact(x.n_features()) {
-        for (sum, value) in squares.iter_mut().zip(row) {
-            *sum += f64::from(*value).powi(2);
-        }
-    }
-    let largest = squares.into_iter().fold(0.0, f64::max) / x.n_samples() as f64;
-    largest <= LARGEST_ROOT_MEAN_SQUARE.powi(2) && x.values().iter().all(|value| value.abs() <= LARGEST_VALUE)
 }
 
 fn binary(config: &LogisticConfig, tolerance: f64, dataset: &Dataset) -> Option<Vec<f64>> {

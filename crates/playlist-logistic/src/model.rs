@@ -1,13 +1,13 @@
 //! The fitted logistic regression.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use playlist_core::{Classifier, FeatureMatrix, Labels, Probabilities};
 use serde::{Deserialize, Serialize};
 
-use crate::linfa_solver;
 use crate::objective::{Objective, logit, sigmoid, softmax};
-use crate::solver::minimise;
+use crate::solver::solve;
 use crate::{Error, LogisticConfig, Result};
 
 /// A fitted logistic regression, binary or multinomial.
@@ -54,7 +54,7 @@ pub struct Convergence {
     pub gradient_norm: f64,
     /// The column that component belongs to; `None` for an intercept.
     pub steepest_column: Option<String>,
-    /// Iterations of our own solver; 0 where what linfa-logistic returned needed none.
+    /// Iterations of our own solvers; 0 where what linfa-logistic returned needed none.
     pub n_iterations: u64,
 }
 
@@ -101,7 +101,7 @@ impl Logistic {
             }
         };
         let targets = match present.len() {
-            1 => y.y().to_vec(),
+            1 => Cow::Borrowed(y.y()),
             _ => y
                 .y()
                 .iter()
@@ -109,15 +109,7 @@ impl Logistic {
                 .collect(),
         };
         let objective = Objective::new(x, targets, present.len(), config.alpha);
-        let start = linfa_solver::solve(config, x, &objective);
-        let start = start.unwrap_or_else(|| vec![0.0; objective.n_params()]);
-        let solution = minimise(
-            &objective,
-            start,
-            config.gradient_tolerance,
-            config.max_iterations,
-        )
-        .map_err(|source| Error::Solver {
+        let solution = solve(config, x, &objective).map_err(|source| Error::Solver {
             n_samples: x.n_samples(),
             n_features: x.n_features(),
             source: source.into(),

@@ -1,5 +1,7 @@
 //! The penalised log loss and its gradient.
 
+use std::borrow::Cow;
+
 use playlist_core::FeatureMatrix;
 
 /// The penalised log loss of a table, divided by its number of tracks.
@@ -8,13 +10,13 @@ use playlist_core::FeatureMatrix;
 /// output the model is the sigmoid of its logit and target 1 is positive; with more, the softmax.
 pub(crate) struct Objective<'a> {
     x: &'a FeatureMatrix,
-    targets: Vec<usize>,
+    targets: Cow<'a, [usize]>,
     n_outputs: usize,
     alpha_mean: f64,
 }
 
 impl<'a> Objective<'a> {
-    pub(crate) fn new(x: &'a FeatureMatrix, targets: Vec<usize>, n_outputs: usize, alpha: f64) -> Self {
+    pub(crate) fn new(x: &'a FeatureMatrix, targets: Cow<'a, [usize]>, n_outputs: usize, alpha: f64) -> Self {
         Self {
             alpha_mean: alpha / x.n_samples() as f64,
             x,
@@ -70,7 +72,7 @@ impl<'a> Objective<'a> {
         // product is taken the logarithm of long before it can overflow.
         let mut product = 1.0_f64;
         let rows = self.x.values().chunks_exact(self.x.n_features());
-        for (row, target) in rows.zip(&self.targets) {
+        for (row, target) in rows.zip(self.targets.iter()) {
             let z = logit(params, row);
             // One exponential serves the loss, log(1 + exp(z)) - y z, and its derivative.
             let e = (-z.abs()).exp();
@@ -92,7 +94,7 @@ impl<'a> Objective<'a> {
         let mut loss = 0.0;
         let mut p = vec![0.0; self.n_outputs];
         let rows = self.x.values().chunks_exact(self.x.n_features());
-        for (row, target) in rows.zip(&self.targets) {
+        for (row, target) in rows.zip(self.targets.iter()) {
             for (z, w) in p.iter_mut().zip(params.chunks_exact(width)) {
                 *z = logit(w, row);
             }
@@ -164,7 +166,7 @@ mod tests {
     /// Central differences with step 1e-6 are exact to about 1e-9 of a loss of order 100.
     fn assert_gradient_matches_differences(n_outputs: usize, targets: Vec<usize>) {
         let x = table();
-        let objective = Objective::new(&x, targets, n_outputs, 0.7);
+        let objective = Objective::new(&x, targets.into(), n_outputs, 0.7);
         let params: Vec<f64> = (0..objective.n_params())
             .map(|i| (i as f64 * 1.7).sin() * 0.05)
             .collect();
@@ -199,7 +201,7 @@ mod tests {
         assert!((softmax(&mut z) - 1e9).abs() < 1.0);
         assert_eq!(z, [0.0, 0.5, 0.5]);
         let x = FeatureMatrix::new(["duration_ms"], vec![3e38, -3e38]).unwrap();
-        let objective = Objective::new(&x, vec![0, 1], 1, 0.0);
+        let objective = Objective::new(&x, vec![0, 1].into(), 1, 0.0);
         let mut gradient = [0.0; 2];
         // Both rows lie 3e38 on the wrong side, so that is the mean loss.
         let loss = objective.value_and_gradient(&[1.0, 0.0], &mut gradient);

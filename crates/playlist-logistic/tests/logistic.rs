@@ -168,6 +168,26 @@ fn logits_further_apart_than_34_are_fitted() {
     assert!(model.convergence().converged && largest > 34.0, "{largest}");
 }
 
+/// More rows than linfa-logistic is given.
+#[test]
+fn many_rows_with_equal_columns_or_separable_classes_are_fitted() {
+    let (x, y) = table(16, 2_000, 2, 0.8);
+    let values = x.values().chunks_exact(3).flat_map(|v| [v[0], v[0], v[2]]);
+    let twice = FeatureMatrix::new(["a", "again", "c"], values.collect()).unwrap();
+    let model = LogisticConfig::default().fit(&twice, &y).unwrap();
+    let coefficients = weights(&model);
+    assert!(model.convergence().converged);
+    // The penalty shares a weight evenly.
+    assert_close(&coefficients[..1], &coefficients[1..2], 1e-6);
+
+    let (x, y) = table(17, 2_000, 2, 0.0);
+    let model = LogisticConfig::default().with_alpha(1e-3).fit(&x, &y).unwrap();
+    assert!(model.convergence().converged);
+    let predicted = model.predict(&x).unwrap();
+    let n_right = predicted.iter().zip(y.y()).filter(|(p, y)| p == y).count();
+    assert!(n_right >= 1_990, "{n_right} of 2,000");
+}
+
 #[test]
 fn no_iterations_leave_every_weight_at_zero() {
     let (x, y) = table(9, 30, 2, 0.5);
