@@ -47,9 +47,9 @@ pub(crate) struct Run {
 }
 
 impl Experiment {
-    /// Fits and scores every model on every split.
+    /// Fits and scores every model on every split, several splits side by side where no model uses all cores by itself.
     ///
-    /// After a stop was asked for, the split in progress is finished (a network stops after its epoch) and no
+    /// After a stop was asked for, the splits in progress are finished (a network stops after its epoch) and no
     /// further one begun.
     ///
     /// # Errors
@@ -88,11 +88,12 @@ impl Experiment {
         (self.x.select_rows(rows), self.labels.select_rows(rows))
     }
 
-    pub(crate) fn fit(&self, name: ModelName, split: &Split, seed: u64) -> Result<Run> {
+    pub(crate) fn fit(&self, name: ModelName, split: &Split, seed: u64, shows_progress: bool) -> Result<Run> {
         let (train_x, train_y) = self.part(&split.train);
         let (test_x, test_y) = self.part(&split.test);
         let mut settings = self.config.fit.clone();
         settings.training.seed = seed;
+        settings.show_progress &= shows_progress;
         let (train, test) = ((&train_x, &train_y), (&test_x, &test_y));
         let FittedModel {
             pipeline,

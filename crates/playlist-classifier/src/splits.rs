@@ -1,10 +1,16 @@
 //! How tracks are divided into training and test parts, once or many times.
 
+use std::num::NonZero;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
 use playlist_dataset::{GroupBy, Split, SplitConfig, StratifiedKFold};
+use playlist_mlp::Backend;
 
 use crate::evaluate::PartSizes;
 use crate::run::Run;
-use crate::{Experiment, Result};
+use crate::{Experiment, ModelName, Result};
 
 /// The share of a training part that is tested on where the test part stays untouched.
 const WITHIN_TRAINING: f64 = 0.25;
@@ -145,31 +151,74 @@ impl Experiment {
         })
     }
 
-    /// Fits every model on every one of `splits`, which are not none.
+    /// Fits every model on every one of `splits`, which are not none; several splits side by side where no model uses
+    /// all cores by itself. The results are in the order of the splits, and the same however many run at once.
     ///
-    /// After a stop was asked for, the split in progress is finished (a network stops after its epoch) and no
+    /// After a stop was asked for, the splits in progress are finished (a network stops after its epoch) and no
     /// further one begun.
     pub(crate) fn fit_all(&self, splits: impl Iterator<Item = Result<(Split, u64)>>) -> Result<Fitted> {
-        let mut first = None;
-        let (mut sizes, mut runs) = (PartSizes::default(), Vec::new());
-        for split in splits {
-            let (mut split, seed) = split?;
-            if self.config.within_training {
-                split = self.within_training(&split, seed)?;
-            }
-            let models = self.config.models.iter();
-            let run: Vec<Run> = models
-                .map(|name| self.fit(*name, &split, seed))
-                .collect::<Result<_>>()?;
-            runs.push(run);
-            sizes.add(&split);
-            first.get_or_insert(split);
-            if self.config.fit.stop.is_requested() {
-                break;
-            }
+        let learnt_from = |split: Result<(Split, u64)>| {
+            let (split, seed) = split?;
+            let split = if self.config.within_training {
+                self.within_training(&split, seed)?
+            } else {
+                split
+            };
+            Ok((split, seed))
+        };
+        let splits: Vec<(Split, u64)> = splits.map(learnt_from).collect::<Result<_>>()?;
+        let n_threads = self.n_threads(splits.len());
+        self.fit_splits(splits, n_threads)
+    }
+
+    /// The splits to run at once. The ensemble uses all cores itself, and a GPU is there once.
+    fn n_threads(&self, n_splits: usize) -> usize {
+        if self.config.models.contains(&ModelName::Ensemble) || self.config.fit.backend == Backend::Wgpu {
+            return 1;
         }
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        cores.min(n_splits)
+    }
+
+    fn fit_splits(&self, splits: Vec<(Split, u64)>, n_threads: usize) -> Result<Fitted> {
+        let next = AtomicUsize::new(0);
+        // One thread alone shows its progress: bars would write over each other.
+        let work = |shows_progress: bool| {
+            let mut done = Vec::new();
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some((split, seed)) = splits.get(index) else {
+                    return done;
+                };
+                if index > 0 && self.config.fit.stop.is_requested() {
+                    return done;
+                }
+                let models = self.config.models.iter();
+                let run = models.map(|name| self.fit(*name, split, *seed, shows_progress));
+                let run: Result<Vec<Run>> = run.collect();
+                if run.is_err() || self.config.fit.stop.is_requested() {
+                    next.store(splits.len(), Ordering::Relaxed);
+                }
+                done.push((index, run));
+            }
+        };
+        let mut done = thread::scope(|scope| {
+            let others: Vec<_> = (1..n_threads).map(|_| scope.spawn(|| work(false))).collect();
+            let mut done = work(true);
+            for other in others {
+                done.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            }
+            done
+        });
+        done.sort_by_key(|(index, _)| *index);
+        let (mut sizes, mut runs) = (PartSizes::default(), Vec::new());
+        for (index, run) in done {
+            runs.push(run?);
+            sizes.add(&splits[index].0);
+        }
+        let first = splits.into_iter().next();
         Ok(Fitted {
-            first: first.expect("every way of dividing gives at least one split"),
+            first: first.expect("every way of dividing gives at least one split").0,
             sizes,
             runs,
         })
@@ -219,5 +268,45 @@ mod tests {
             assert!(folds.iter().all(|(_, own)| *own == seed));
         }
         assert_ne!(splits[0].0, splits[4].0);
+    }
+
+    fn folds(models: Vec<ModelName>) -> Experiment {
+        let mut config = ExperimentConfig {
+            split: SplitMethod::KFold {
+                n_folds: 4,
+                group_by: GroupBy::Track,
+            },
+            repeats: 2,
+            models,
+            ..ExperimentConfig::default()
+        };
+        config.fit.training.epochs = 3;
+        experiment(config)
+    }
+
+    #[test]
+    fn splits_side_by_side_give_the_same_bits_in_the_same_order() {
+        let experiment = folds(vec![ModelName::Logistic, ModelName::Paper]);
+        let bits = |n_threads| {
+            let splits = experiment.splits().collect::<Result<_>>().unwrap();
+            let fitted = experiment.fit_splits(splits, n_threads).unwrap();
+            let runs = fitted.runs.iter().flatten().map(|run| run.p_test.to_rows());
+            runs.flatten().map(f32::to_bits).collect::<Vec<_>>()
+        };
+        let alone = bits(1);
+        assert_eq!(alone.len(), 2 * 62 * 2 * 2, "repeats, tracks, models, classes");
+        for n_threads in [2, 5, 16] {
+            assert_eq!(bits(n_threads), alone);
+        }
+    }
+
+    #[test]
+    fn a_stop_before_the_end_leaves_the_first_split_at_least() {
+        let experiment = folds(vec![ModelName::Majority]);
+        experiment.config.fit.stop.request();
+        for n_threads in [1, 3] {
+            let splits = experiment.splits().collect::<Result<_>>().unwrap();
+            assert_eq!(experiment.fit_splits(splits, n_threads).unwrap().runs.len(), 1);
+        }
     }
 }
