@@ -71,6 +71,7 @@ class Bench:
     def __init__(self, args, threads, folder):
         self.threads, self.repeats, self.quick = threads, args.repeats, args.quick
         self.folder, self.ours, self.rows = pathlib.Path(folder), Ours(args.program), []
+        self.examples = args.examples
 
     def size(self, n):
         return max(n // 100, 50) if self.quick else n
@@ -86,7 +87,10 @@ class Bench:
     def compare(self, job, ours, peers, agree=None, unlike=()):
         """`ours` is a request, `peers` names what runs beside it; results may differ by `agree`, but for peers that are
         `unlike` ours."""
-        sides = {"ours": self.ours.side(ours)} | peers
+        self.compare_sides(job, {"ours": self.ours.side(ours)} | peers, agree, unlike)
+
+    def compare_sides(self, job, sides, agree=None, unlike=()):
+        """As `compare`, ours being a side as the others are."""
         times, results = {}, {}
         for name, run in sides.items():
             run(1)
@@ -101,7 +105,7 @@ class Bench:
                 seconds[name].append(run(times[name])[0])
         mine = seconds["ours"]
         spread = (max(mine) - min(mine)) / statistics.median(mine)
-        for name in peers:
+        for name in list(sides)[1:]:
             ratios = sorted(peer / our for peer, our in zip(seconds[name], mine))
             self.rows.append({
                 "job": job, "threads": self.threads, "peer": name, "ours": statistics.median(mine),
@@ -322,10 +326,42 @@ def read_table(bench):
                       {"job": "read-table", "file": str(path)}, {"polars alone": side(lambda: read(path).height)}, agree=0)
 
 
+def start(bench):
+    """Whole processes: ours until the end, or until the first line, beside what a Python peer needs to be imported."""
+    csv, model = bench.folder / "few.csv", bench.folder / "model.safetensors"
+    x, y = tracks(100)
+    lines = [f"{row:022},{['other', 'liked'][label]},{','.join(map(str, values))}" for row, (values, label) in enumerate(zip(x, y))]
+    csv.write_text("\n".join(["track_id,label," + ",".join(COLUMNS), *lines, ""]))
+    example = lambda name: str(bench.examples / name)
+    learn = [example("playlist_classifier"), "--table", str(csv), "--model", "paper"]
+    subprocess.run([*learn, "--save", str(model)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def until_end(*command):
+        return side(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode)
+
+    def first_line(*command):
+        def once():
+            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+                process.stdout.readline()
+                process.kill()
+            return 0
+        return side(once)
+
+    ours = {"playlist_classifier --help": until_end(example("playlist_classifier"), "--help"),
+            "playlist_classifier, 100 tracks, to the first line": first_line(*learn),
+            "playlist_classifier --load, 100 tracks": until_end(*learn[:3], "--load", str(model)),
+            "rank_tracks --model, 100 tracks": until_end(
+                example("rank_tracks"), "--model", str(model), "--likes", str(csv), "--candidates", str(csv), "--anyway")}
+    peers = {f"python -c 'import {name}'": until_end(sys.executable, "-c", f"import {name}")
+             for name in ["torch", "sklearn.linear_model", "catboost", "onnxruntime"]}
+    for name, run in ours.items():
+        bench.compare_sides(f"start: {name}", {"ours": run} | peers)
+
+
 JOBS = {"fit-paper": fit_paper, "predict-paper": predict_paper, "fit-ensemble": fit_ensemble,
         "predict-ensemble": predict_ensemble, "folds": folds, "fit-logistic": fit_logistic,
         "roc-auc": lambda bench: metrics(bench, "roc-auc"), "log-loss": lambda bench: metrics(bench, "log-loss"),
-        "average-precision": lambda bench: metrics(bench, "average-precision"), "read-table": read_table}
+        "average-precision": lambda bench: metrics(bench, "average-precision"), "read-table": read_table, "start": start}
 
 
 # ---- running and showing ---------------------------------------------------------------------------------------------
@@ -336,6 +372,14 @@ def build(bench="jobs"):
     lines = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
     artifacts = [json.loads(line) for line in lines if line.startswith("{")]
     return next(a["executable"] for a in artifacts if a.get("executable") and a["target"]["name"] == bench)
+
+
+def build_examples(*names):
+    """Builds examples in release and returns their folder."""
+    command = ["cargo", "build", "--release", "--message-format", "json"] + [part for name in names for part in ["--example", name]]
+    lines = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    artifacts = [json.loads(line) for line in lines if line.startswith("{")]
+    return pathlib.Path(next(a["executable"] for a in artifacts if a.get("executable"))).parent
 
 
 def child(args):
@@ -395,15 +439,18 @@ def main():
     parser.add_argument("--markdown", type=pathlib.Path, help="where the table goes as well")
     parser.add_argument("--quick", action="store_true", help="a hundredth of the rows")
     parser.add_argument("--program", help="the built jobs program (default: it is built)")
+    parser.add_argument("--examples", type=pathlib.Path, help="the folder of the built examples (default: they are built)")
     parser.add_argument("--child", type=int, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child:
         return child(args)
     args.program = args.program or build()
+    if "start" in args.jobs:
+        args.examples = args.examples or build_examples("playlist_classifier", "rank_tracks")
     rows = []
     for threads in args.threads.split(","):
         command = [sys.executable, __file__, "--child", threads, "--program", args.program, "--repeats", str(args.repeats),
-                   "--jobs", *args.jobs] + ["--quick"] * args.quick
+                   "--examples", str(args.examples), "--jobs", *args.jobs] + ["--quick"] * args.quick
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
         if done.returncode:
             sys.exit(done.returncode)
