@@ -23,7 +23,7 @@ use common::arguments::{DataArgs, ExplainArgs, ModelArgs, OutputArgs, SplitArgs}
 use common::pages::{PageArgs, command};
 use playlist_classifier::core::{AudioFeature, write_file};
 use playlist_classifier::report::{
-    charts_text, experiment_figures, experiment_page, experiment_text, figure_names, to_json,
+    charts_text, experiment_figures, experiment_page, experiment_text, figure_names, reading_text, to_json,
 };
 use playlist_classifier::{AnyClassifier, Experiment, ModelName, Outcome, SavedModel, write_predictions};
 
@@ -71,6 +71,13 @@ fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
         Some(path) => Some(SavedModel::load(path, cli.model.fit.backend)?),
         None => None,
     };
+    // What was read is said before the fits, which may take long.
+    let said = if cli.output.json || loaded.is_some() {
+        String::new()
+    } else {
+        reading_text(experiment.dataset())
+    };
+    common::print(&said)?;
     let mut outcome = match &loaded {
         Some(model) => experiment.evaluate(model)?,
         None => experiment.run()?,
@@ -87,7 +94,7 @@ fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
     } else {
         experiment_text(&outcome.report)
     };
-    common::print(&text)?;
+    common::print(text.strip_prefix(&said).unwrap_or(&text))?;
     write_outputs(cli, &experiment, &outcome)?;
     if !cli.charts && !cli.page.is_asked_for() {
         return Ok(());

@@ -274,6 +274,12 @@ impl Experiment {
         })
     }
 
+    /// What was read, what left and why, what remains.
+    #[must_use]
+    pub const fn dataset(&self) -> &DatasetSection {
+        &self.dataset
+    }
+
     /// The tracks.
     #[must_use]
     pub const fn table(&self) -> &TrackTable {

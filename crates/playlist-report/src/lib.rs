@@ -51,6 +51,6 @@ pub use sorting::{
 };
 pub use sorting_text::{sorting_text, sorting_verdict};
 pub use spark::{charts_text, spark};
-pub use terminal::{dataset_text, experiment_text, models_table};
+pub use terminal::{dataset_text, experiment_text, models_table, reading_text};
 pub use text_table::TextTable;
 pub use verdict::{CHANCE, LARGER_TEST_CLASS, SIGNIFICANCE, verdict};

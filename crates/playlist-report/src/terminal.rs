@@ -24,6 +24,15 @@ pub fn dataset_text(dataset: &DatasetSection, split: &SplitSection) -> String {
     lines.join("\n")
 }
 
+/// The first lines of [`experiment_text`], which are known before anything is fitted: what was read, what left and why,
+/// what remains.
+#[must_use]
+pub fn reading_text(dataset: &DatasetSection) -> String {
+    let mut text = dataset_lines(dataset).join("\n");
+    text.push('\n');
+    text
+}
+
 /// The data report but for the split, line by line.
 pub(crate) fn dataset_lines(dataset: &DatasetSection) -> Vec<String> {
     let mut lines = Vec::new();
