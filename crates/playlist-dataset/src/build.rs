@@ -17,30 +17,25 @@ use crate::{Error, Result, TrackTable};
 /// Checks and converts the cells of a file.
 pub(crate) fn table(mut raw: RawTable) -> Result<TrackTable> {
     check_duplicates(&mut raw)?;
+    let (ready, numbers) = (raw.texts.take(), std::mem::take(&mut raw.numbers));
     // Ids take longest of the text; they are read beside the features.
     let (parsed, text) = std::thread::scope(|scope| {
-        let text = scope.spawn(|| text_columns(&raw));
-        let parsed = feature_column::parse(&raw);
+        let text = scope.spawn(|| ready.map_or_else(|| texts_of(&raw), Ok));
+        let parsed = feature_column::parse(&raw, numbers);
         let text = text
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         (parsed, text)
     });
     let Parsed { features, notes } = parsed?;
-    let TextColumns {
+    let Texts {
         ids,
         titles,
         artists,
         labels,
+        splits,
     } = text?;
     raw.notes.extend(notes);
-    let assignment = &raw.assignment;
-    let mut splits: Vec<(String, CodedColumn)> = Vec::new();
-    for at in &assignment.splits {
-        if splits.iter().all(|(name, _)| *name != raw.names[*at]) {
-            splits.push((raw.names[*at].clone(), codes(&raw, *at)?));
-        }
-    }
     let missing = AudioFeature::ALL
         .into_iter()
         .zip(&features)
@@ -79,16 +74,21 @@ pub(crate) fn table(mut raw: RawTable) -> Result<TrackTable> {
 }
 
 /// The columns that hold no features.
-struct TextColumns {
-    ids: Option<TextColumn>,
-    titles: Option<TextColumn>,
-    artists: Option<TextColumn>,
-    labels: Option<CodedColumn>,
+pub(crate) struct Texts {
+    pub(crate) ids: Option<TextColumn>,
+    pub(crate) titles: Option<TextColumn>,
+    pub(crate) artists: Option<TextColumn>,
+    pub(crate) labels: Option<CodedColumn>,
+    pub(crate) splits: Vec<(String, CodedColumn)>,
 }
 
-fn text_columns(raw: &RawTable) -> Result<TextColumns> {
+fn texts_of(raw: &RawTable) -> Result<Texts> {
     let assignment = &raw.assignment;
-    Ok(TextColumns {
+    let splits = assignment.split_columns(&raw.names).into_iter();
+    Ok(Texts {
+        splits: splits
+            .map(|at| Ok((raw.names[at].clone(), codes(raw, at)?)))
+            .collect::<Result<_>>()?,
         ids: assignment.id.map(|at| ids(raw, at)).transpose()?,
         titles: assignment.title.map(|at| texts(raw, at)).transpose()?,
         artists: assignment.artist.map(|at| texts(raw, at)).transpose()?,
@@ -148,23 +148,26 @@ fn joined(cell: &AnyValue<'_>) -> Option<String> {
 fn ids(raw: &RawTable, position: usize) -> Result<TextColumn> {
     let cells = text_cells(raw, position)?;
     let mut ids = TextColumn::default();
-    for cell in cells.iter() {
-        let text = cell.unwrap_or_default();
-        // The plain case first, as in most files: it needs no parsing.
-        if text.len() == 22 && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            ids.push(text);
-            continue;
-        }
-        let text = text.trim();
-        if unit::is_missing(text) {
-            ids.push("");
-        } else if let Ok(id) = text.parse::<SpotifyId>() {
-            ids.push(id.as_str());
-        } else {
-            ids.push(text);
-        }
-    }
+    cells
+        .iter()
+        .for_each(|cell| push_id(&mut ids, cell.unwrap_or_default()));
     Ok(ids)
+}
+
+/// Adds the id that a cell holds.
+pub(crate) fn push_id(ids: &mut TextColumn, text: &str) {
+    // The plain case first, as in most files: it needs no parsing.
+    if text.len() == 22 && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return ids.push(text);
+    }
+    let text = text.trim();
+    if unit::is_missing(text) {
+        ids.push("");
+    } else if let Ok(id) = text.parse::<SpotifyId>() {
+        ids.push(id.as_str());
+    } else {
+        ids.push(text);
+    }
 }
 
 /// Titles and names: a song may well be called `Null`, so an empty cell alone is missing.
@@ -175,11 +178,12 @@ fn texts(raw: &RawTable, position: usize) -> Result<TextColumn> {
 
 fn codes(raw: &RawTable, position: usize) -> Result<CodedColumn> {
     let cells = text_cells(raw, position)?;
-    let known = |text: &&str| !unit::is_missing(text);
-    Ok(cells
-        .iter()
-        .map(|cell| cell.map(str::trim).filter(known))
-        .collect())
+    Ok(cells.iter().map(|cell| cell.and_then(known_code)).collect())
+}
+
+/// What a cell says, unless that is that nothing is known.
+pub(crate) fn known_code(cell: &str) -> Option<&str> {
+    Some(cell.trim()).filter(|text| !unit::is_missing(text))
 }
 
 /// Columns of one name must hold the same; then the first is used.

@@ -151,6 +151,17 @@ impl Assignment {
         needed
     }
 
+    /// The positions of the columns of parts, one of each name.
+    pub(crate) fn split_columns(&self, names: &[String]) -> Vec<usize> {
+        let mut columns: Vec<usize> = Vec::new();
+        for at in &self.splits {
+            if columns.iter().all(|known| names[*known] != names[*at]) {
+                columns.push(*at);
+            }
+        }
+        columns
+    }
+
     fn slot(&mut self, role: Role) -> &mut Option<usize> {
         match role {
             Role::Feature(feature) => &mut self.features[feature.index()],

@@ -21,8 +21,10 @@ pub(crate) struct Parsed {
 }
 
 /// Reads all columns of features.
-pub(crate) fn parse(raw: &RawTable) -> Result<Parsed> {
-    let mut columns = parse_columns(raw)?;
+///
+/// Those in `numbers` are read already, as the file has them.
+pub(crate) fn parse(raw: &RawTable, numbers: Vec<(AudioFeature, Vec<f32>)>) -> Result<Parsed> {
+    let mut columns = parse_columns(raw, numbers)?;
     let mut notes: Vec<Note> = columns.iter_mut().flat_map(|c| c.notes.drain(..)).collect();
     let percent = is_percent(raw, &columns)?;
     let finished = on_threads(raw.n_rows, &mut columns, |column| {
@@ -78,11 +80,30 @@ pub(crate) struct FeatureColumn {
     notes: Vec<Note>,
 }
 
+impl FeatureColumn {
+    fn new(feature: AudioFeature, position: usize, values: Vec<f32>) -> Self {
+        Self {
+            feature,
+            position,
+            values,
+            scale: 1.0,
+            from_clock: false,
+            mode: None,
+            notes: Vec::new(),
+        }
+    }
+}
+
 /// Reads the columns.
-fn parse_columns(raw: &RawTable) -> Result<Vec<FeatureColumn>> {
+fn parse_columns(raw: &RawTable, numbers: Vec<(AudioFeature, Vec<f32>)>) -> Result<Vec<FeatureColumn>> {
+    let position = |feature: AudioFeature| raw.assignment.features[feature.index()];
+    if !numbers.is_empty() {
+        let column = |(feature, values)| Some(FeatureColumn::new(feature, position(feature)?, values));
+        return Ok(numbers.into_iter().filter_map(column).collect());
+    }
     let mut wanted: Vec<(AudioFeature, usize)> = AudioFeature::ALL
         .into_iter()
-        .filter_map(|feature| Some((feature, raw.assignment.features[feature.index()]?)))
+        .filter_map(|feature| Some((feature, position(feature)?)))
         .collect();
     on_threads(raw.n_rows, &mut wanted, |(feature, position)| {
         parse_column(raw, *feature, *position)
@@ -119,15 +140,7 @@ fn on_threads<T: Send, U: Send>(
 }
 
 fn parse_column(raw: &RawTable, feature: AudioFeature, position: usize) -> Result<FeatureColumn> {
-    let mut column = FeatureColumn {
-        feature,
-        position,
-        values: Vec::new(),
-        scale: 1.0,
-        from_clock: false,
-        mode: None,
-        notes: Vec::new(),
-    };
+    let mut column = FeatureColumn::new(feature, position, Vec::new());
     match column_at(raw, position).dtype() {
         dtype if dtype.is_nested() || dtype.is_bool() && feature != AudioFeature::Mode => {
             return Err(Error::ColumnType {

@@ -40,6 +40,8 @@ impl TrackTable {
             delimiter: None,
             n_rows: frame.height(),
             columns: frame.columns().iter().cloned().map(Some).collect(),
+            numbers: Vec::new(),
+            texts: None,
             names,
             lines: LineNumbers::default(),
             assignment,

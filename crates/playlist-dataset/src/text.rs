@@ -15,6 +15,20 @@ impl TextColumn {
         self.ends.push(self.data.len());
     }
 
+    /// Columns one below the other.
+    pub(crate) fn joined<'a>(columns: impl Iterator<Item = &'a Self> + Clone) -> Self {
+        let mut joined = Self {
+            data: String::with_capacity(columns.clone().map(|column| column.data.len()).sum()),
+            ends: Vec::with_capacity(columns.clone().map(|column| column.ends.len()).sum()),
+        };
+        for column in columns {
+            let start = joined.data.len();
+            joined.data.push_str(&column.data);
+            joined.ends.extend(column.ends.iter().map(|end| start + end));
+        }
+        joined
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.ends.len()
     }
@@ -55,6 +69,18 @@ impl CodedColumn {
     pub(crate) fn push(&mut self, text: Option<&str>) {
         let code = text.map(|text| self.code(text));
         self.codes.push(code);
+    }
+
+    /// Columns one below the other.
+    pub(crate) fn joined<'a>(columns: impl Iterator<Item = &'a Self> + Clone) -> Self {
+        let mut joined = Self::default();
+        joined.codes.reserve(columns.clone().map(Self::len).sum());
+        for column in columns {
+            let codes: Vec<u32> = column.names.iter().map(|name| joined.code(name)).collect();
+            let of = |code: &Option<u32>| code.map(|code| codes[code as usize]);
+            joined.codes.extend(column.codes.iter().map(of));
+        }
+        joined
     }
 
     fn code(&mut self, text: &str) -> u32 {

@@ -1,12 +1,14 @@
-//! CSV: a strict scan of the text, then polars for the columns that are needed.
+//! CSV: in one pass, or by a strict scan of the text and then polars for the columns that are needed.
 
-use std::io::{BufRead, Cursor};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Cursor, Seek, SeekFrom};
 use std::sync::Arc;
 
 use polars::prelude::{Column, CsvParseOptions, CsvReadOptions, DataType, Schema, SerReader};
 
+use super::fast::{self, Plan};
 use super::lines::{LineNumbers, LineReader};
-use super::{RawTable, ReadOptions, at_end};
+use super::{RawTable, ReadOptions, at_end, io_error};
 use crate::column::{Assignment, is_feature};
 use crate::message::excerpt;
 use crate::report::{FileKind, Note};
@@ -14,31 +16,61 @@ use crate::{Error, Result, TrackTable, build};
 
 const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 
-/// Reads the text once, checking it line by line, and gives the rows to polars, all cells as text.
+/// Reads a file in one pass where that goes, and slowly where something needs a closer look.
 ///
-/// The scan is strict about quotes, because polars guesses where they are not well formed, and about the
-/// number of fields. It leaves polars no choice, and the number of rows is compared afterwards.
-///
-/// Features are read as numbers at first, which is fast. If that fails anywhere, or anything is wrong with
-/// the numbers, all cells are read as text, which allows for other ways to write a feature, and for errors
-/// that show a cell as it is.
-pub(super) fn read(
-    path: &str,
-    mut reader: impl BufRead,
-    size: u64,
-    options: &ReadOptions,
-) -> Result<TrackTable> {
-    if at_end(&mut reader, path)? {
-        return Err(Error::EmptyFile {
-            path: path.to_owned(),
-        });
+/// The slow way reads the text once, checking it line by line, and gives the rows to polars, all cells as text. Its scan is strict
+/// about quotes, because polars guesses where they are not well formed, and about the number of fields. It leaves polars no
+/// choice, and the number of rows is compared afterwards. It allows for other ways to write a feature than as a number, and
+/// its errors show a cell as it is.
+pub(super) fn read(path: &str, mut file: File, size: u64, options: &ReadOptions) -> Result<TrackTable> {
+    if let Some(table) = read_fast(path, &mut file, options, fast::BYTES_AT_ONCE)? {
+        return Ok(table);
     }
+    file.rewind().map_err(|source| io_error(path, source))?;
+    read_slowly(path, buffered(&file), size, options)
+}
+
+/// `None` when something needs a closer look.
+fn read_fast(
+    path: &str,
+    file: &mut File,
+    options: &ReadOptions,
+    bytes_at_once: usize,
+) -> Result<Option<TrackTable>> {
+    let failed = |source| io_error(path, source);
+    let head = Head::read(path, buffered(file), options)?;
+    file.seek(SeekFrom::Start(head.n_bytes as u64)).map_err(failed)?;
+    let plan = Plan {
+        delimiter: head.delimiter,
+        names: &head.names,
+        assignment: &head.assignment,
+        limit: options.max_line_bytes,
+        n_lines: head.n_lines,
+        bytes_at_once,
+    };
+    let Some(rows) = fast::read(file, &plan).filter(|rows| rows.n_rows > 0) else {
+        return Ok(None);
+    };
+    let table = build::table(RawTable {
+        n_rows: rows.n_rows,
+        columns: vec![None; head.names.len()],
+        numbers: rows.numbers,
+        texts: Some(rows.texts),
+        lines: rows.lines,
+        notes: notes(rows.n_short, rows.n_blank),
+        ..head.raw(path)
+    });
+    Ok(table.ok())
+}
+
+fn buffered(file: &File) -> BufReader<&File> {
+    BufReader::with_capacity(1 << 20, file)
+}
+
+fn read_slowly(path: &str, reader: impl BufRead, size: u64, options: &ReadOptions) -> Result<TrackTable> {
     let mut lines = LineReader::new(path, reader, options.max_line_bytes);
-    let header = read_header(path, &mut lines, options.max_line_bytes)?;
-    let delimiter = options.delimiter.unwrap_or_else(|| sniff_delimiter(&header));
-    let names = split_header(&header, delimiter);
-    let assignment = Assignment::new(path, &names, options)?;
-    let mut scan = Scan::new(path, delimiter, names.len(), options.max_line_bytes);
+    let head = Head::of(path, &mut lines, options)?;
+    let mut scan = Scan::new(path, head.delimiter, head.names.len(), options.max_line_bytes);
     // A file that claims to be larger than memory is read bit by bit all the same.
     let _ = scan.content.try_reserve_exact(usize::try_from(size).unwrap_or(0));
     scan.run(&mut lines)?;
@@ -47,26 +79,74 @@ pub(super) fn read(
             path: path.to_owned(),
         });
     }
-    let raw = |columns| RawTable {
-        path: path.to_owned(),
-        kind: FileKind::Csv,
-        delimiter: Some(char::from(delimiter)),
+    build::table(RawTable {
         n_rows: scan.n_rows,
-        names: names.clone(),
-        columns,
+        columns: parse(&scan, &head.assignment)?,
         lines: scan.row_lines.clone(),
-        assignment: assignment.clone(),
-        notes: scan.notes(),
-    };
-    // Equal columns are compared as they are written, not as numbers.
-    if assignment.duplicates.is_empty() {
-        let fast =
-            parse(&scan, &assignment, DataType::Float32).and_then(|columns| build::table(raw(columns)));
-        if fast.is_ok() {
-            return fast;
+        notes: notes(scan.n_short, scan.n_blank),
+        ..head.raw(path)
+    })
+}
+
+/// What the header says.
+struct Head {
+    delimiter: u8,
+    names: Vec<String>,
+    assignment: Assignment,
+    /// The bytes and the lines up to its end.
+    n_bytes: usize,
+    n_lines: usize,
+}
+
+impl Head {
+    fn read(path: &str, mut reader: impl BufRead, options: &ReadOptions) -> Result<Self> {
+        if at_end(&mut reader, path)? {
+            return Err(Error::EmptyFile {
+                path: path.to_owned(),
+            });
+        }
+        Self::of(
+            path,
+            &mut LineReader::new(path, reader, options.max_line_bytes),
+            options,
+        )
+    }
+
+    fn of<R: BufRead>(path: &str, lines: &mut LineReader<'_, R>, options: &ReadOptions) -> Result<Self> {
+        let header = read_header(path, lines, options.max_line_bytes)?;
+        let delimiter = options.delimiter.unwrap_or_else(|| sniff_delimiter(&header));
+        let names = split_header(&header, delimiter);
+        Ok(Self {
+            delimiter,
+            assignment: Assignment::new(path, &names, options)?,
+            names,
+            n_bytes: lines.n_passed,
+            n_lines: lines.line,
+        })
+    }
+
+    /// A table without rows.
+    fn raw(&self, path: &str) -> RawTable {
+        RawTable {
+            path: path.to_owned(),
+            kind: FileKind::Csv,
+            delimiter: Some(char::from(self.delimiter)),
+            n_rows: 0,
+            names: self.names.clone(),
+            columns: Vec::new(),
+            numbers: Vec::new(),
+            texts: None,
+            lines: LineNumbers::default(),
+            assignment: self.assignment.clone(),
+            notes: Vec::new(),
         }
     }
-    build::table(raw(parse(&scan, &assignment, DataType::String)?))
+}
+
+fn notes(n_short: usize, n_blank: usize) -> Vec<Note> {
+    let short = (n_short > 0).then_some(Note::ShortRows { n_rows: n_short });
+    let blank = (n_blank > 0).then_some(Note::BlankLines { n_lines: n_blank });
+    short.into_iter().chain(blank).collect()
 }
 
 /// The first line that is not blank, and the lines that quotes join to it, without the line break.
@@ -325,29 +405,13 @@ impl<'a> Scan<'a> {
         self.n_rows += 1;
         Ok(())
     }
-
-    fn notes(&self) -> Vec<Note> {
-        let short = (self.n_short > 0).then_some(Note::ShortRows { n_rows: self.n_short });
-        let blank = (self.n_blank > 0).then_some(Note::BlankLines {
-            n_lines: self.n_blank,
-        });
-        short.into_iter().chain(blank).collect()
-    }
 }
 
-/// Lets polars split the rows into the columns that are needed: text, and features of type `feature`.
-fn parse(scan: &Scan<'_>, assignment: &Assignment, feature: DataType) -> Result<Vec<Option<Column>>> {
+/// Lets polars split the rows into the columns that are needed, all cells as text.
+fn parse(scan: &Scan<'_>, assignment: &Assignment) -> Result<Vec<Option<Column>>> {
     // The names of the file may repeat, hence numbers.
-    let is_feature = |position| assignment.features.contains(&Some(position));
-    let dtype = |position| {
-        if is_feature(position) {
-            feature.clone()
-        } else {
-            DataType::String
-        }
-    };
     let schema: Schema = (0..scan.n_fields)
-        .map(|position| (position.to_string().into(), dtype(position)))
+        .map(|position| (position.to_string().into(), DataType::String))
         .collect();
     let needed = assignment.needed();
     let parse_options = CsvParseOptions::default()
@@ -378,4 +442,98 @@ fn parse(scan: &Scan<'_>, assignment: &Assignment, feature: DataType) -> Result<
         columns[*position] = Some(column);
     }
     Ok(columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// All that is known of a table.
+    fn facts(table: &TrackTable) -> String {
+        let mut report = table.report().clone();
+        report.file.clear();
+        let texts: Vec<_> = (0..table.n_tracks())
+            .map(|row| {
+                (
+                    table.id(row),
+                    table.title(row),
+                    table.artist(row),
+                    table.label(row),
+                )
+            })
+            .collect();
+        let splits: Vec<Vec<_>> = table
+            .splits
+            .iter()
+            .map(|(_, column)| column.iter().collect())
+            .collect();
+        format!("{report:?} {texts:?} {splits:?} {:?}", table.features)
+    }
+
+    /// Both ways on one text: the fast one may leave it to the slow one, and must not say another thing.
+    fn compare(text: &[u8], options: &ReadOptions, bytes_at_once: usize) -> bool {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(text).unwrap();
+        file.rewind().unwrap();
+        let fast = read_fast("x", &mut file, options, bytes_at_once);
+        let slow = read_slowly("x", text, text.len() as u64, options);
+        match (fast, slow) {
+            (Ok(Some(fast)), Ok(slow)) => {
+                assert_eq!(facts(&fast), facts(&slow), "{}", String::from_utf8_lossy(text));
+                true
+            }
+            (Ok(Some(_)), Err(error)) => panic!("{error}: {}", String::from_utf8_lossy(text)),
+            (Ok(None), _) => false,
+            (Err(fast), Err(slow)) => {
+                assert_eq!(fast.to_string(), slow.to_string());
+                false
+            }
+            (Err(fast), Ok(_)) => panic!("{fast}"),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+
+        #[test]
+        fn both_ways_of_reading_agree(
+            rows in proptest::collection::vec(
+                "(a1|\"b, \"\"c\"\"\"|\"d\ne\"| f |null|\"\"|)(,(0\\.5|\"1\"|0\\.25 |NaN|-1|1e-3|x|)){0,2}(,(Title|\"x\ry\"|so \"much\"|))?(,train|,test,)?",
+                0..12,
+            ),
+            ends in proptest::collection::vec("\n|\r\n|\n\n|\n  \n", 12),
+            bytes_at_once in 1_usize..80,
+        ) {
+            let mut text = "\u{feff}track_id,energy,valence,title,split\n".to_owned();
+            for (row, end) in rows.iter().zip(&ends) {
+                text.push_str(row);
+                text.push_str(end);
+            }
+            compare(text.as_bytes(), &ReadOptions::default(), bytes_at_once);
+        }
+    }
+
+    #[test]
+    fn plain_rows_with_quotes_and_blank_lines_are_read_fast() {
+        let text = "id,energy,name\r\n\"a\",0.5,\"x, \"\"y\"\"\r\n\r\nb,,\"two\nlines\"\n\nc\n d ,0.25,\n";
+        let text = text.replace("\"\"y\"\"\r", "\"\"y\"\"\"\r");
+        for bytes_at_once in [1, 7, 30, 1000] {
+            assert!(compare(text.as_bytes(), &ReadOptions::default(), bytes_at_once));
+            let rows = format!("id,energy\n{}", "0123456789012345678901,0.5\n".repeat(50));
+            assert!(compare(rows.as_bytes(), &ReadOptions::default(), bytes_at_once));
+        }
+        for text in [
+            "id,energy\na,0.5,1\n",
+            "id,energy\na\"b,0.5\n",
+            "id,energy\n\"a,0.5\n",
+            "id,energy\na,b\n",
+            "id,energy\n",
+        ] {
+            assert!(!compare(text.as_bytes(), &ReadOptions::default(), 1000), "{text}");
+        }
+    }
 }

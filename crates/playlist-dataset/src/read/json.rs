@@ -51,6 +51,8 @@ pub(super) fn read(path: &str, reader: impl BufRead, options: &ReadOptions) -> R
         n_rows,
         names: keys.names,
         columns,
+        numbers: Vec::new(),
+        texts: None,
         lines: row_lines,
         assignment,
         notes: blank.into_iter().collect(),

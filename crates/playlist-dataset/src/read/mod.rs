@@ -1,6 +1,7 @@
 //! Reading a file into a checked table.
 
 mod csv;
+mod fast;
 mod json;
 mod lines;
 mod parquet;
@@ -9,10 +10,11 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Seek};
 use std::path::Path;
 
+use playlist_core::AudioFeature;
 use polars::prelude::Column;
 use serde::{Deserialize, Serialize};
 
-use crate::build;
+use crate::build::{self, Texts};
 use crate::column::Assignment;
 use crate::report::{FileKind, Note};
 use crate::{Error, Result, TrackTable};
@@ -118,8 +120,11 @@ pub(crate) struct RawTable {
     pub(crate) n_rows: usize,
     /// The names of all columns as the file has them.
     pub(crate) names: Vec<String>,
-    /// The columns that are needed, by position; the others are `None`.
+    /// The columns that are needed and not read yet, by position; the others are `None`.
     pub(crate) columns: Vec<Option<Column>>,
+    /// All columns of features, where they are read already, and those of text.
+    pub(crate) numbers: Vec<(AudioFeature, Vec<f32>)>,
+    pub(crate) texts: Option<Texts>,
     pub(crate) lines: LineNumbers,
     pub(crate) assignment: Assignment,
     pub(crate) notes: Vec<Note>,
@@ -164,7 +169,7 @@ pub fn read_table(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Track
     match sniff(&name, &start)? {
         FileKind::Parquet => build::table(parquet::read(&name, file, options)?),
         FileKind::JsonLines => build::table(json::read(&name, buffered(file), options)?),
-        _ => csv::read(&name, buffered(file), size, options),
+        _ => csv::read(&name, file, size, options),
     }
 }
 

@@ -64,6 +64,8 @@ fn read_columns(path: &str, mut file: File, options: &ReadOptions) -> Result<Raw
         n_rows,
         names,
         columns,
+        numbers: Vec::new(),
+        texts: None,
         lines: super::LineNumbers::default(),
         assignment,
         notes: Vec::new(),
