@@ -21,7 +21,7 @@ use playlist_dataset::{GroupBy, ReadOptions, TrackTable, read_table};
 use playlist_logistic::LogisticConfig;
 use playlist_metrics::{average_precision, log_loss, roc_auc};
 use playlist_mlp::{
-    Engine, EnsembleConfig, EnsembleNetworkConfig, FitOptions, MlpClassifier, MlpClassifierConfig, MlpConfig,
+    Engine, EnsembleConfig, EnsembleNetworkConfig, MlpClassifier, MlpClassifierConfig, MlpConfig,
     TrainingConfig,
 };
 use serde::Deserialize;
@@ -164,11 +164,7 @@ impl Request {
     }
 
     fn fit_paper(&self, x: &FeatureMatrix, y: &Labels) -> Result<MlpClassifier> {
-        let options = FitOptions::default();
-        let mut models = self
-            .paper()
-            .fit_at_epochs(x, y, &[self.epochs], self.engine, options)?;
-        Ok(models.pop().ok_or("a training leaves a model")?)
+        Ok(self.paper().with_engine(Some(self.engine)).fit(x, y)?)
     }
 
     fn ensemble(&self) -> EnsembleConfig {

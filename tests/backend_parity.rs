@@ -51,6 +51,7 @@ fn config(network: MlpConfig, loss: Loss, backend: Backend) -> MlpClassifierConf
         .with_network(network)
         .with_training(training)
         .with_backend(backend)
+        .with_engine(Some(Engine::Burn))
 }
 
 fn largest_difference(a: &[f32], b: &[f32]) -> f32 {

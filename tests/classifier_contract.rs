@@ -191,16 +191,23 @@ fn logistic_keeps_the_contract() {
 }
 
 #[test]
-fn networks_keep_the_contract_on_every_cpu_backend() {
-    for backend in [Backend::Flex, Backend::NdArray] {
+fn networks_keep_the_contract_on_every_cpu_backend_and_engine() {
+    let runs = [
+        (Backend::Flex, Engine::Fused),
+        (Backend::Flex, Engine::Burn),
+        (Backend::NdArray, Engine::Burn),
+    ];
+    for (backend, engine) in runs {
         let training = TrainingConfig::default().with_epochs(3).with_batch_size(16);
         let paper = MlpClassifierConfig::paper()
             .with_backend(backend)
+            .with_engine(Some(engine))
             .with_training(training.clone());
         keeps_the_contract(&paper);
         let other = training.with_loss(Loss::MeanSquaredError);
         keeps_the_contract(
             &paper
+                .with_engine(None)
                 .with_network(MlpConfig::paper_batch_norm(0.2))
                 .with_training(other),
         );

@@ -9,7 +9,7 @@ use playlist_classifier::core::message::with_causes;
 use playlist_classifier::core::{AudioFeature, Overwrite, Prior};
 use playlist_classifier::dataset::{Balance, GroupBy};
 use playlist_classifier::metrics::ThresholdRule;
-use playlist_classifier::mlp::{Backend, EnsembleConfig, StopSignal, TrainingConfig, TuneConfig};
+use playlist_classifier::mlp::{Backend, Engine, EnsembleConfig, StopSignal, TrainingConfig, TuneConfig};
 use playlist_classifier::report::{ExplanationSection, printable};
 use playlist_classifier::spotify::StopFlag;
 use playlist_classifier::{
@@ -116,6 +116,9 @@ pub struct FitArgs {
     /// Where networks run: flex, ndarray, wgpu (needs --features wgpu)
     #[arg(long, value_name = "NAME", default_value_t = Backend::default())]
     pub backend: Backend,
+    /// What trains networks: fused (loops of our own, CPU) or burn; by default the fastest that can
+    #[arg(long, value_name = "NAME")]
+    pub engine: Option<Engine>,
     /// Settings of the ensemble, a JSON file; what it leaves out stays as it is
     #[arg(long, value_name = "FILE")]
     pub ensemble: Option<PathBuf>,
@@ -134,6 +137,7 @@ impl FitArgs {
         Ok(FitSettings {
             training,
             backend: self.backend,
+            engine: self.engine,
             ensemble: self.ensemble()?,
             tune: self.tune.map(|trials| TuneConfig::default().with_trials(trials)),
             watch_test: false,

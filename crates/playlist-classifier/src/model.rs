@@ -185,6 +185,8 @@ pub struct FitSettings {
     pub training: TrainingConfig,
     /// Where the networks run.
     pub backend: Backend,
+    /// What trains and evaluates them; `None` for the fastest that can.
+    pub engine: Option<Engine>,
     /// The ensemble; seed, backend and engine are those of the other settings.
     pub ensemble: EnsembleConfig,
     /// A search for better settings of the ensemble on each training part; its seed is that of the training.
@@ -195,6 +197,17 @@ pub struct FitSettings {
     pub show_progress: bool,
     /// Asks for a stop after the current epoch.
     pub stop: StopSignal,
+}
+
+impl FitSettings {
+    /// The engine of the ensemble: on the CPU the fused one is the faster by far.
+    pub(crate) fn ensemble_engine(&self) -> Engine {
+        let fastest = match self.backend {
+            Backend::Wgpu => Engine::Burn,
+            Backend::Flex | Backend::NdArray => Engine::Fused,
+        };
+        self.engine.unwrap_or(fastest)
+    }
 }
 
 /// A model that was fitted.
@@ -241,7 +254,8 @@ pub(crate) fn fit(
             };
             let config = MlpClassifierConfig::paper()
                 .with_training(settings.training.clone())
-                .with_backend(settings.backend);
+                .with_backend(settings.backend)
+                .with_engine(settings.engine);
             AnyClassifier::Mlp(Box::new(config.fit_with(&x, train.1, options)?))
         }
         ModelName::Ensemble => {
@@ -262,17 +276,11 @@ fn fit_ensemble(
     settings: &FitSettings,
     notes: &mut Vec<String>,
 ) -> Result<Ensemble> {
-    // On the CPU the fused engine is the faster one by far.
-    let engine = if settings.backend == Backend::Wgpu {
-        Engine::Burn
-    } else {
-        Engine::Fused
-    };
     let mut config = settings.ensemble.clone();
     config = config
         .with_seed(settings.training.seed)
         .with_backend(settings.backend)
-        .with_engine(engine);
+        .with_engine(settings.ensemble_engine());
     if let Some(search) = &settings.tune {
         config = tuned(search, config, x, y, settings, notes)?;
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use playlist_core::{Overwrite, write_file};
 use safetensors::tensor::{Dtype, TensorView};
@@ -349,6 +350,7 @@ impl MlpClassifier {
             model,
             history,
             device,
+            predictor: OnceLock::new(),
         })
     }
 }

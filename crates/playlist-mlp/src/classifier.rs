@@ -1,13 +1,16 @@
 //! From labelled features to a fitted network.
 
+use std::sync::OnceLock;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use playlist_core::{Classifier, ClassifierConfig, FeatureMatrix, Labels, Probabilities};
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
+use crate::fused::{Answer, FusedSteps, Predictor, Rows};
 use crate::observer::{StopSignal, TrainingObserver};
 use crate::random::{Stream, generator};
-use crate::training::{CHUNK_ROWS, Copies, Part, Parts, Trainer, read_values};
+use crate::training::{BurnSteps, CHUNK_ROWS, Loop, Part, Parts, Trained, read_values};
 use crate::{Backend, Engine, Error, History, Mlp, MlpConfig, Result, StopReason, TrainingConfig, fused};
 
 /// A network to be fitted: its shape, its training and where it runs.
@@ -36,6 +39,12 @@ pub struct MlpClassifierConfig {
     pub training: TrainingConfig,
     /// Where both run.
     pub backend: Backend,
+    /// What trains and evaluates; `None` for [`Engine::Fused`] where it can, else [`Engine::Burn`].
+    ///
+    /// The two take the same steps and differ by rounding alone. The fused engine runs on the CPU and has no batch
+    /// normalisation in training; it is an order of magnitude faster for small networks.
+    #[serde(default)]
+    pub engine: Option<Engine>,
 }
 
 /// What a training may be given besides its data.
@@ -79,13 +88,39 @@ impl MlpClassifierConfig {
         self
     }
 
+    /// The same with one engine, or `None` for the fastest that can.
+    #[must_use]
+    pub fn with_engine(mut self, engine: Option<Engine>) -> Self {
+        self.engine = engine;
+        self
+    }
+
+    /// The engine that trains this network.
+    ///
+    /// # Errors
+    /// [`Error::EngineLacks`] when [`Engine::Fused`] is asked for and cannot.
+    pub fn training_engine(&self) -> Result<Engine> {
+        let lacks = match self.backend {
+            Backend::Wgpu => Some("backend `wgpu`"),
+            Backend::Flex | Backend::NdArray => fused::lacks(self),
+        };
+        match (self.engine, lacks) {
+            (Some(Engine::Fused), Some(what)) => Err(Error::EngineLacks {
+                engine: Engine::Fused.name(),
+                what,
+            }),
+            (None | Some(Engine::Fused), None) => Ok(Engine::Fused),
+            (None, Some(_)) | (Some(Engine::Burn), _) => Ok(Engine::Burn),
+        }
+    }
+
     /// Trains on `x`, `[n_samples, n_features]`, and `y`, `[n_samples]`.
     ///
-    /// The same settings, data and backend give the same network, to the bit on the CPU.
+    /// The same settings, data, backend and engine give the same network, to the bit on one CPU.
     ///
     /// # Errors
     /// Settings out of range, data that does not fit (as [`Labels::check_fit`]), a backend that is not
-    /// there, [`Error::NonFiniteLoss`], [`Error::Device`].
+    /// there, [`Error::EngineLacks`], [`Error::NonFiniteLoss`], [`Error::Device`].
     pub fn fit(&self, x: &FeatureMatrix, y: &Labels) -> Result<MlpClassifier> {
         self.fit_with(x, y, FitOptions::default())
     }
@@ -95,17 +130,14 @@ impl MlpClassifierConfig {
     /// # Errors
     /// As [`MlpClassifierConfig::fit`].
     pub fn fit_with(&self, x: &FeatureMatrix, y: &Labels, options: FitOptions<'_>) -> Result<MlpClassifier> {
-        let (_, model, history, device) = self.burn_fit(x, y, &[], options)?;
-        Ok(self.classifier(x, y, model, history, device))
+        let (trained, device) = self.train(x, y, &[], options)?;
+        Ok(self.classifier(x, y, trained.model, trained.history, device))
     }
 
     /// Trains once, for the largest of `epochs`, and returns the network as it was after each of them, ascending:
     /// what a training of so many epochs gives.
     ///
-    /// With [`Engine::Fused`] a network of two classes without normalisation, dropout, GELU, momentum or weight
-    /// decay is trained by loops of our own on the CPU; any other, and every one with [`Engine::Burn`], as
-    /// [`MlpClassifierConfig::fit`] does it. The two agree but for rounding. A training that is stopped returns the
-    /// epochs that it reached and the one at which it stopped.
+    /// A training that is stopped returns the epochs that it reached and the one at which it stopped.
     ///
     /// # Errors
     /// As [`MlpClassifierConfig::fit`]; no epochs; early stopping, which has no such epochs.
@@ -114,7 +146,6 @@ impl MlpClassifierConfig {
         x: &FeatureMatrix,
         y: &Labels,
         epochs: &[usize],
-        engine: Engine,
         options: FitOptions<'_>,
     ) -> Result<Vec<MlpClassifier>> {
         let mut config = self.clone();
@@ -126,21 +157,18 @@ impl MlpClassifierConfig {
                 expected: "none where the network is asked for after certain epochs",
             }));
         }
-        let (copies, history, device) = if engine == Engine::Fused
-            && options.valid.is_none()
-            && fused::supports(&config, y.n_classes())
+        let (trained, device) = config.train(x, y, epochs, options)?;
+        let Trained {
+            mut copies,
+            model,
+            history,
+        } = trained;
+        if copies
+            .last()
+            .is_none_or(|(epoch, _)| *epoch != history.epochs.len())
         {
-            config.fused_fit(x, y, epochs, options)?
-        } else {
-            let (mut copies, model, history, device) = config.burn_fit(x, y, epochs, options)?;
-            if copies
-                .last()
-                .is_none_or(|(epoch, _)| *epoch != history.epochs.len())
-            {
-                copies.push((history.epochs.len(), model));
-            }
-            (copies, history, device)
-        };
+            copies.push((history.epochs.len(), model));
+        }
         let classifier = |(epoch, model): (usize, Mlp)| {
             let mut config = config.clone();
             let mut history = history.clone();
@@ -172,73 +200,68 @@ impl MlpClassifierConfig {
             model,
             history: Some(history),
             device,
+            predictor: OnceLock::new(),
         }
     }
 
-    /// Trains on Burn; the copies after `snapshots` come first.
-    fn burn_fit(
+    /// Checks everything and trains.
+    fn train(
         &self,
         x: &FeatureMatrix,
         y: &Labels,
         snapshots: &[usize],
         options: FitOptions<'_>,
-    ) -> Result<(Copies, Mlp, History, Device)> {
+    ) -> Result<(Trained<Mlp>, Device)> {
+        let engine = self.training_engine()?;
         let device = self.checked_device(x, y)?;
-        let parts = self.parts(x, y, &options, &device)?;
-        let autodiff = device.clone().autodiff();
-        let model = self
-            .network
-            .init(x.n_features(), y.n_classes(), self.training.seed, &autodiff)?;
-        let trainer = Trainer {
+        let FitOptions {
+            valid,
+            test,
+            observer,
+            stop,
+        } = options;
+        let order = Loop {
             config: &self.training,
-            backend: self.backend,
-            device: &device,
-            stop: options.stop,
             snapshots,
+            observer,
+            stop,
         };
-        let (copies, model, history) = trainer.train(model, &parts, options.observer)?;
-        Ok((copies, model, history, device))
-    }
-
-    /// Trains by loops of our own.
-    fn fused_fit(
-        &self,
-        x: &FeatureMatrix,
-        y: &Labels,
-        snapshots: &[usize],
-        options: FitOptions<'_>,
-    ) -> Result<(Copies, History, Device)> {
-        let device = self.checked_device(x, y)?;
-        let test = match options.test {
-            Some((test_x, test_y)) => {
-                test_x.check_columns(x.columns())?;
-                test_x.check_complete()?;
-                check_part(test_x, test_y, y.n_classes())?;
-                (test_y.n_samples() > 0).then(|| fused::Rows::new(test_x, test_y))
+        let n_classes = y.n_classes();
+        for (part_x, part_y) in [valid, test].into_iter().flatten() {
+            part_x.check_columns(x.columns())?;
+            part_x.check_complete()?;
+            check_part(part_x, part_y, n_classes)?;
+        }
+        let held_out = match (self.training.early_stopping, valid) {
+            (Some(early), None) => Some(hold_out(y, early.validation_fraction, self.training.seed)?),
+            _ => None,
+        };
+        let make = |device: &Device| {
+            self.network
+                .init(x.n_features(), n_classes, self.training.seed, device)
+        };
+        let trained = match engine {
+            Engine::Burn => {
+                let parts = burn_parts((x, y), held_out, (valid, test), &device);
+                let model = make(&device.clone().autodiff())?;
+                let run = (self.backend, &device);
+                order.run(&mut BurnSteps::new(&self.training, run, parts, model))?
             }
-            None => None,
+            Engine::Fused => {
+                let parts = fused_parts((x, y), held_out, (valid, test));
+                let untrained = make(&device)?.to_arrays();
+                let trained = order.run(&mut FusedSteps::new(self, &untrained, parts))?;
+                trained.try_map(|arrays| {
+                    Mlp::from_arrays(&self.network, x.n_features(), n_classes, &arrays, &device).map_err(
+                        |reason| Error::Device {
+                            backend: engine.name(),
+                            reason,
+                        },
+                    )
+                })?
+            }
         };
-        let untrained = self
-            .network
-            .init(x.n_features(), y.n_classes(), self.training.seed, &device)?;
-        let trainer = fused::FusedTrainer {
-            config: self,
-            snapshots,
-            stop: options.stop,
-        };
-        let rows = fused::Rows::new(x, y);
-        let (copies, history) =
-            trainer.train(&untrained.to_arrays(), &rows, test.as_ref(), options.observer)?;
-        let models = copies.into_iter().map(|copy| {
-            let network = &self.network;
-            let model = Mlp::from_arrays(network, x.n_features(), y.n_classes(), &copy.arrays, &device);
-            let failed = |reason| Error::Device {
-                backend: "fused",
-                reason,
-            };
-            model.map(|model| (copy.epoch, model)).map_err(failed)
-        });
-        Ok((models.collect::<Result<_>>()?, history, device))
+        Ok((trained, device))
     }
 
     /// Checks settings and data and opens the device.
@@ -248,41 +271,64 @@ impl MlpClassifierConfig {
         y.check_fit(x)?;
         self.backend.device()
     }
+}
 
-    /// Copies every part to the device, with a validation part cut from the training part where early
-    /// stopping needs one and none was given.
-    fn parts(
-        &self,
-        x: &FeatureMatrix,
-        y: &Labels,
-        options: &FitOptions<'_>,
-        device: &Device,
-    ) -> Result<Parts> {
-        let part = |x: &FeatureMatrix, y: &Labels| Part::new(x.values(), y.y(), y.n_classes(), device);
-        let watched = |given: Option<(&FeatureMatrix, &Labels)>| -> Result<Option<Part>> {
-            let Some((part_x, part_y)) = given else {
-                return Ok(None);
-            };
-            part_x.check_columns(x.columns())?;
-            part_x.check_complete()?;
-            check_part(part_x, part_y, y.n_classes())?;
-            Ok((part_y.n_samples() > 0).then(|| part(part_x, part_y)))
-        };
-        let (valid, test) = (watched(options.valid)?, watched(options.test)?);
-        if let (Some(early), None) = (self.training.early_stopping, &valid) {
-            let (train, valid) = hold_out(y, early.validation_fraction, self.training.seed)?;
-            let cut = |rows: &[usize]| part(&x.select_rows(rows), &y.select_rows(rows));
-            return Ok(Parts {
-                train: cut(&train),
-                valid: Some(cut(&valid)),
-                test,
-            });
-        }
-        Ok(Parts {
-            train: part(x, y),
-            valid,
+/// Rows of the training part and rows held out of it.
+type HeldOut = (Vec<usize>, Vec<usize>);
+
+/// A part that is watched while the network is trained.
+type Watched<'a> = Option<(&'a FeatureMatrix, &'a Labels)>;
+
+/// Copies every part to the device.
+fn burn_parts(
+    (x, y): (&FeatureMatrix, &Labels),
+    held_out: Option<HeldOut>,
+    (valid, test): (Watched<'_>, Watched<'_>),
+    device: &Device,
+) -> Parts {
+    let part = |x: &FeatureMatrix, y: &Labels| Part::new(x.values(), y.y(), y.n_classes(), device);
+    let watched = |given: Watched<'_>| {
+        let (x, y) = given.filter(|(_, y)| y.n_samples() > 0)?;
+        Some(part(x, y))
+    };
+    let test = watched(test);
+    let cut = |rows: &[usize]| part(&x.select_rows(rows), &y.select_rows(rows));
+    match held_out {
+        Some((train, valid)) => Parts {
+            train: cut(&train),
+            valid: Some(cut(&valid)),
             test,
-        })
+        },
+        None => Parts {
+            train: part(x, y),
+            valid: watched(valid),
+            test,
+        },
+    }
+}
+
+/// The same, where they are.
+fn fused_parts<'a>(
+    (x, y): (&'a FeatureMatrix, &'a Labels),
+    held_out: Option<HeldOut>,
+    (valid, test): (Watched<'a>, Watched<'a>),
+) -> fused::Parts<'a> {
+    let watched = |given: Watched<'a>| {
+        let (x, y) = given.filter(|(_, y)| y.n_samples() > 0)?;
+        Some(Rows::new(x, y, 0..y.n_samples()))
+    };
+    let test = watched(test);
+    match held_out {
+        Some((train, valid)) => fused::Parts {
+            train: Rows::new(x, y, train),
+            valid: Some(Rows::new(x, y, valid)),
+            test,
+        },
+        None => fused::Parts {
+            train: Rows::new(x, y, 0..y.n_samples()),
+            valid: watched(valid),
+            test,
+        },
     }
 }
 
@@ -344,6 +390,8 @@ pub struct MlpClassifier {
     pub(crate) model: Mlp,
     pub(crate) history: Option<History>,
     pub(crate) device: Device,
+    /// Made at the first prediction.
+    pub(crate) predictor: OnceLock<Predictor>,
 }
 
 impl MlpClassifier {
@@ -392,6 +440,9 @@ impl MlpClassifier {
     /// Columns that differ from those fitted on, missing values, [`Error::Device`].
     pub fn predict_logits(&self, x: &FeatureMatrix) -> Result<Vec<f32>> {
         self.check_input(x)?;
+        if self.is_fused() {
+            return Ok(self.predictor().predict(x.values(), Answer::Logits, None));
+        }
         let n_features = x.n_features();
         let n_outputs = MlpConfig::n_outputs(self.class_names.len());
         let mut logits = Vec::with_capacity(x.n_samples() * n_outputs);
@@ -401,6 +452,18 @@ impl MlpClassifier {
             logits.extend(read_values(output, self.config.backend)?);
         }
         Ok(logits)
+    }
+
+    /// Whether our own loops evaluate the network: on the CPU, unless Burn was asked for.
+    fn is_fused(&self) -> bool {
+        self.config.backend != Backend::Wgpu && self.config.engine != Some(Engine::Burn)
+    }
+
+    fn predictor(&self) -> &Predictor {
+        self.predictor.get_or_init(|| {
+            let sizes = (self.columns.len(), self.class_names.len());
+            Predictor::new(&self.config.network, sizes, &self.model.to_arrays())
+        })
     }
 }
 
@@ -414,10 +477,19 @@ impl Classifier for MlpClassifier {
     }
 
     fn predict_proba(&self, x: &FeatureMatrix) -> playlist_core::Result<Probabilities> {
+        let n_classes = self.class_names.len();
+        if self.is_fused() {
+            self.check_input(x)?;
+            let p = self.predictor().predict(x.values(), Answer::Probabilities, None);
+            return match n_classes {
+                2 => Probabilities::binary(p),
+                _ => Probabilities::multi_class(n_classes, p),
+            };
+        }
         let logits = self.predict_logits(x)?;
-        match self.class_names.len() {
+        match n_classes {
             2 => Probabilities::binary(logits.into_iter().map(sigmoid).collect()),
-            n_classes => {
+            _ => {
                 let rows = logits.chunks_exact(n_classes).flat_map(softmax);
                 Probabilities::multi_class(n_classes, rows.collect())
             }

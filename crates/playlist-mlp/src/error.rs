@@ -37,6 +37,20 @@ pub enum Error {
         /// What the backend said.
         reason: String,
     },
+    /// An engine that cannot train what it was asked to.
+    #[error("engine `{engine}` has no {what}: leave the engine open or use `burn`")]
+    EngineLacks {
+        /// The engine asked for.
+        engine: &'static str,
+        /// What it would need.
+        what: &'static str,
+    },
+    /// A name that is no engine.
+    #[error("`{name}` is no engine: expected `fused` or `burn`")]
+    UnknownEngine {
+        /// The name as given.
+        name: String,
+    },
     /// A name that is no activation function.
     #[error("`{name}` is no activation: expected one of {expected}")]
     UnknownActivation {

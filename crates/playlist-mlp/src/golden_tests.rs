@@ -1,13 +1,15 @@
 //! Golden values of PyTorch: `tests/golden/make_golden.py` made them and states its versions.
 
 use burn::tensor::{Tensor, TensorData};
+use playlist_core::{FeatureMatrix, Labels};
 use serde::Deserialize;
 
+use crate::fused::{self, Answer, Predictor};
 use crate::observer::StopSignal;
-use crate::training::{Part, Parts, Trainer, read_values};
+use crate::training::{BurnSteps, Loop, Part, Parts, Trained, read_values};
 use crate::{
-    Activation, Backend, HiddenLayer, Loss, Mlp, MlpConfig, NamedArray, Normalization, OptimizerConfig,
-    TrainingConfig,
+    Activation, Backend, HiddenLayer, Loss, Mlp, MlpClassifierConfig, MlpConfig, NamedArray, Normalization,
+    OptimizerConfig, TrainingConfig,
 };
 
 const GOLDEN: &str = include_str!("../tests/golden/pytorch.json");
@@ -48,13 +50,13 @@ struct TrainingCase {
     logits: Vec<f32>,
 }
 
-fn arrays(arrays: Vec<Array>) -> Vec<NamedArray> {
-    let named = |a: Array| NamedArray {
-        name: a.name,
-        shape: a.shape,
-        values: a.values,
+fn arrays(arrays: &[Array]) -> Vec<NamedArray> {
+    let named = |a: &Array| NamedArray {
+        name: a.name.clone(),
+        shape: a.shape.clone(),
+        values: a.values.clone(),
     };
-    arrays.into_iter().map(named).collect()
+    arrays.iter().map(named).collect()
 }
 
 fn assert_close(found: &[f32], expected: &[f32], tolerance: f32, what: &str) {
@@ -73,7 +75,7 @@ fn logits_agree_with_pytorch() {
     let golden: Golden = serde_json::from_str(GOLDEN).unwrap();
     for backend in [Backend::Flex, Backend::NdArray] {
         let device = backend.device().unwrap();
-        for case in serde_json::from_str::<Golden>(GOLDEN).unwrap().forward {
+        for case in &golden.forward {
             let activation = |index: usize| case.activations[index].parse::<Activation>().unwrap();
             let hidden = [5, 3].into_iter().enumerate();
             let hidden = hidden
@@ -89,9 +91,9 @@ fn logits_agree_with_pytorch() {
             };
             let config = MlpConfig::paper().with_hidden(hidden).with_normalization(norm);
             let n_classes = case.n_outputs.max(2);
-            let named = arrays(case.arrays);
+            let named = arrays(&case.arrays);
             let model = Mlp::from_arrays(&config, 4, n_classes, &named, &device).unwrap();
-            let x = Tensor::<2>::from_data(TensorData::new(case.x, [6, 4]), &device);
+            let x = Tensor::<2>::from_data(TensorData::new(case.x.clone(), [6, 4]), &device);
             let logits = read_values(model.forward(x), backend).unwrap();
             assert_close(
                 &logits,
@@ -99,6 +101,11 @@ fn logits_agree_with_pytorch() {
                 2e-6,
                 &format!("{} on {backend}", case.name),
             );
+            let fused = Predictor::new(&config, (4, n_classes), &named);
+            let logits_of_ours = fused.predict(&case.x, Answer::Logits, None);
+            // Batch normalisation is folded into the weights: another order of the same operations.
+            let tolerance = if case.batch_norm { 4e-6 } else { 2e-6 };
+            assert_close(&logits_of_ours, &case.logits, tolerance, &case.name);
             // The promise to a user: the same probabilities to 1e-6.
             let sigmoid = |logits: &[f32]| {
                 logits
@@ -143,35 +150,55 @@ fn twenty_steps_agree_with_pytorch() {
         let mut network = MlpConfig::new(&[5, 3], Activation::Relu);
         network.hidden[1].activation = Activation::Sigmoid;
         let n_classes = case.n_outputs.max(2);
+        let start = arrays(&case.start);
+        let order = || Loop {
+            config: &config,
+            snapshots: &[],
+            observer: None,
+            stop: StopSignal::default(),
+        };
+
         let autodiff = device.clone().autodiff();
-        let model = Mlp::from_arrays(&network, 4, n_classes, &arrays(case.start), &autodiff).unwrap();
-        let train = Part::new(&case.x, &case.y, n_classes, &device);
+        let model = Mlp::from_arrays(&network, 4, n_classes, &start, &autodiff).unwrap();
         let parts = Parts {
-            train,
+            train: Part::new(&case.x, &case.y, n_classes, &device),
             valid: None,
             test: None,
         };
-        let trainer = Trainer {
-            config: &config,
-            backend,
-            device: &device,
-            stop: StopSignal::default(),
-            snapshots: &[],
-        };
-        let (_, model, history) = trainer.train(model, &parts, None).unwrap();
-        let losses: Vec<f32> = history
-            .epochs
-            .iter()
-            .map(|record| record.train_loss as f32)
-            .collect();
-        let expected: Vec<f32> = case.losses.iter().map(|loss| *loss as f32).collect();
-        assert_close(&losses, &expected, 2e-5, &what);
-        let x = Tensor::<2>::from_data(TensorData::new(case.x, [20, 4]), &device);
-        assert_close(
-            &read_values(model.forward(x), backend).unwrap(),
-            &case.logits,
-            2e-5,
-            &what,
-        );
+        let mut steps = BurnSteps::new(&config, (backend, &device), parts, model);
+        let trained = order().run(&mut steps).unwrap();
+        let model = compare(&case, trained, &format!("{what} on Burn"));
+        let x = Tensor::<2>::from_data(TensorData::new(case.x.clone(), [20, 4]), &device);
+        let logits = read_values(model.forward(x), backend).unwrap();
+        assert_close(&logits, &case.logits, 2e-5, &what);
+
+        let x = FeatureMatrix::new(["a", "b", "c", "d"], case.x.clone()).unwrap();
+        let names = (0..n_classes).map(|class| class.to_string());
+        let y = Labels::new(names, case.y.clone()).unwrap();
+        let classifier = MlpClassifierConfig::paper()
+            .with_network(network.clone())
+            .with_training(config.clone());
+        for level in fused::Level::all() {
+            let parts = fused::Parts {
+                train: fused::Rows::new(&x, &y, 0..20),
+                valid: None,
+                test: None,
+            };
+            let mut steps = fused::FusedSteps::at_level(&classifier, &start, parts, level);
+            let what = format!("{what} on {level:?}");
+            let arrays = compare(&case, order().run(&mut steps).unwrap(), &what);
+            let predictor = Predictor::new(&network, (4, n_classes), &arrays);
+            let logits = predictor.predict(&case.x, Answer::Logits, None);
+            assert_close(&logits, &case.logits, 2e-5, &what);
+        }
     }
+}
+
+/// Compares the losses of all epochs and returns the network.
+fn compare<C>(case: &TrainingCase, trained: Trained<C>, what: &str) -> C {
+    let epochs = trained.history.epochs.iter();
+    let losses: Vec<f32> = epochs.map(|record| record.train_loss as f32).collect();
+    let expected: Vec<f32> = case.losses.iter().map(|loss| *loss as f32).collect();
+    assert_close(&losses, &expected, 2e-5, what);
+    trained.model
 }

@@ -4,6 +4,7 @@ mod artifact;
 mod classifier;
 mod config;
 mod device;
+mod engine;
 mod ensemble;
 mod error;
 mod fused;
@@ -20,9 +21,10 @@ pub use artifact::{FORMAT_VERSION, ModelFile};
 pub use classifier::{FitOptions, MlpClassifier, MlpClassifierConfig};
 pub use config::{Activation, HiddenLayer, Initialization, MlpConfig, Normalization};
 pub use device::{BURN_VERSION, Backend};
+pub use engine::Engine;
 pub use ensemble::{
-    Engine, Ensemble, EnsembleConfig, EnsembleFitOptions, EnsembleNetwork, EnsembleNetworkConfig,
-    KernelConfig, KernelScale, MultiLabelEnsemble, Spread, Trial, TuneConfig, TuneOptions, Tuned,
+    Ensemble, EnsembleConfig, EnsembleFitOptions, EnsembleNetwork, EnsembleNetworkConfig, KernelConfig,
+    KernelScale, MultiLabelEnsemble, Spread, Trial, TuneConfig, TuneOptions, Tuned,
 };
 pub use error::{Error, Result};
 pub use history::{EpochRecord, History, StopReason};

@@ -58,9 +58,15 @@ pub(crate) fn dropout_mask<const D: usize>(
     rng: &mut impl Rng,
     device: &Device,
 ) -> Tensor<D> {
-    let (dropped, scale) = (dropout as f32, (1.0 / (1.0 - dropout)) as f32);
-    let values: Vec<f32> = (0..shape.iter().product())
-        .map(|_| if unit(rng) < dropped { 0.0 } else { scale })
-        .collect();
+    let mut values = vec![0.0; shape.iter().product()];
+    fill_dropout_mask(dropout, rng, &mut values);
     Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+/// As [`dropout_mask`], into a slice.
+pub(crate) fn fill_dropout_mask(dropout: f64, rng: &mut impl Rng, mask: &mut [f32]) {
+    let (dropped, scale) = (dropout as f32, (1.0 / (1.0 - dropout)) as f32);
+    for factor in mask {
+        *factor = if unit(rng) < dropped { 0.0 } else { scale };
+    }
 }

@@ -7,6 +7,7 @@ use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer, SgdConfig};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use playlist_core::Error as CoreError;
 use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::observer::{StopSignal, TrainingObserver};
@@ -340,65 +341,91 @@ pub(crate) struct Parts {
     pub(crate) test: Option<Part>,
 }
 
-/// One training: a network, its optimiser and its record.
-pub(crate) struct Trainer<'a> {
-    pub(crate) config: &'a TrainingConfig,
-    pub(crate) backend: Backend,
-    pub(crate) device: &'a Device,
-    pub(crate) stop: StopSignal,
-    /// The epochs after which the network is copied.
-    pub(crate) snapshots: &'a [usize],
+/// One training as its loop sees it: what an engine does in an epoch.
+pub(crate) trait Steps {
+    /// The network as it is at one time.
+    type Copy;
+
+    /// One pass over the training rows; returns the mean of their losses.
+    fn epoch(&mut self) -> Result<f64>;
+
+    /// The mean losses of the validation and the test part, where there are any.
+    fn watched_losses(&mut self) -> Result<(Option<f64>, Option<f64>)>;
+
+    /// The network now.
+    fn copy(&self) -> Self::Copy;
 }
 
-/// Networks as they were after some epochs.
-pub(crate) type Copies = Vec<(usize, Mlp)>;
+/// What a training is asked for besides its settings.
+pub(crate) struct Loop<'a, 'o> {
+    pub(crate) config: &'a TrainingConfig,
+    /// The epochs after which the network is copied.
+    pub(crate) snapshots: &'a [usize],
+    pub(crate) observer: Option<&'o mut (dyn TrainingObserver + 'o)>,
+    pub(crate) stop: StopSignal,
+}
 
-impl Trainer<'_> {
-    /// Trains `model`, made on the autodiff device, and returns it on the plain one, after the copies asked for.
-    pub(crate) fn train(
-        &self,
-        mut model: Mlp,
-        parts: &Parts,
-        mut observer: Option<&mut dyn TrainingObserver>,
-    ) -> Result<(Copies, Mlp, History)> {
+/// What a training gives.
+pub(crate) struct Trained<C> {
+    /// The network after each of the epochs asked for that were reached.
+    pub(crate) copies: Vec<(usize, C)>,
+    /// The network that is kept: the last, or the best with early stopping.
+    pub(crate) model: C,
+    pub(crate) history: History,
+}
+
+impl<C> Trained<C> {
+    /// The same with every copy made into something else.
+    pub(crate) fn try_map<D>(self, mut make: impl FnMut(C) -> Result<D>) -> Result<Trained<D>> {
+        let copies = self.copies.into_iter();
+        Ok(Trained {
+            copies: copies
+                .map(|(epoch, copy)| Ok((epoch, make(copy)?)))
+                .collect::<Result<_>>()?,
+            model: make(self.model)?,
+            history: self.history,
+        })
+    }
+}
+
+impl Loop<'_, '_> {
+    /// Runs the epochs.
+    pub(crate) fn run<S: Steps>(mut self, steps: &mut S) -> Result<Trained<S::Copy>> {
         let config = self.config;
-        let mut optimizer = config.optimizer.build(config.weight_decay);
-        let mut shuffle_rng = generator(config.seed, Stream::Shuffle);
-        let mut dropout_rng = generator(config.seed, Stream::Dropout);
-        let mut order: Vec<i32> = (0..parts.train.n_samples() as i32).collect();
         let mut epochs: Vec<EpochRecord> = Vec::with_capacity(config.epochs);
-        let mut best: Option<(f64, usize, Mlp)> = None;
+        let mut best: Option<(f64, usize, S::Copy)> = None;
         let mut copies = Vec::new();
         let mut stop_reason = StopReason::Finished;
-
         for epoch in 1..=config.epochs {
-            order.shuffle(&mut shuffle_rng);
-            let shuffled = parts.train.shuffled(&order, self.device);
-            let mut sum = Tensor::<1>::zeros([1], self.device);
-            for (x, targets) in shuffled.chunks(config.batch_size) {
-                let n_samples = x.dims()[0];
-                let logits = model.forward_training(Tensor::from_inner(x), &mut dropout_rng);
-                let (loss, gradient) = config.loss.value_and_gradient(logits.clone().inner(), targets);
-                // The gradient of this sum at the logits is the gradient of the loss there.
-                let gradients = (logits * Tensor::from_inner(gradient)).sum().backward();
-                let gradients = GradientsParams::from_grads(gradients, &model);
-                model = optimizer.step(config.learning_rate, model, gradients);
-                sum = sum + loss * n_samples as f32;
+            let train_loss = steps.epoch()?;
+            if !train_loss.is_finite() {
+                return Err(Error::NonFiniteLoss {
+                    epoch,
+                    loss: train_loss as f32,
+                    learning_rate: config.learning_rate,
+                });
             }
-            let record = self.record(epoch, sum, &model, parts)?;
+            let (valid_loss, test_loss) = steps.watched_losses()?;
+            let record = EpochRecord {
+                epoch,
+                train_loss,
+                valid_loss,
+                test_loss,
+            };
             epochs.push(record);
             if self.snapshots.contains(&epoch) {
-                copies.push((epoch, model.valid()));
+                copies.push((epoch, steps.copy()));
             }
-            let asked = observer
+            let asked = self
+                .observer
                 .as_mut()
                 .is_some_and(|observer| observer.on_epoch(&record, config.epochs).is_break());
-            if let (Some(early), Some(loss)) = (config.early_stopping, record.valid_loss) {
+            if let (Some(early), Some(loss)) = (config.early_stopping, valid_loss) {
                 if best
                     .as_ref()
                     .is_none_or(|(least, ..)| loss < least - early.min_delta)
                 {
-                    best = Some((loss, epoch, model.valid()));
+                    best = Some((loss, epoch, steps.copy()));
                 } else if best
                     .as_ref()
                     .is_some_and(|(_, at, _)| epoch - at >= early.patience)
@@ -414,38 +441,95 @@ impl Trainer<'_> {
         }
         let (kept_epoch, model) = match best {
             Some((_, epoch, model)) => (epoch, model),
-            None => (epochs.len(), model.valid()),
+            None => (epochs.len(), steps.copy()),
         };
         let history = History {
             epochs,
             stop_reason,
             kept_epoch,
         };
-        Ok((copies, model, history))
+        Ok(Trained {
+            copies,
+            model,
+            history,
+        })
+    }
+}
+
+/// A training on Burn: the network on the autodiff device, its optimiser and its data.
+pub(crate) struct BurnSteps<'a> {
+    config: &'a TrainingConfig,
+    backend: Backend,
+    device: &'a Device,
+    parts: Parts,
+    model: Mlp,
+    optimizer: ModuleOptimizer,
+    shuffle_rng: ChaCha8Rng,
+    dropout_rng: ChaCha8Rng,
+    order: Vec<i32>,
+}
+
+impl<'a> BurnSteps<'a> {
+    /// `model` is on the autodiff device of `device`.
+    pub(crate) fn new(
+        config: &'a TrainingConfig,
+        (backend, device): (Backend, &'a Device),
+        parts: Parts,
+        model: Mlp,
+    ) -> Self {
+        let order = (0..parts.train.n_samples() as i32).collect();
+        Self {
+            config,
+            backend,
+            device,
+            parts,
+            model,
+            optimizer: config.optimizer.build(config.weight_decay),
+            shuffle_rng: generator(config.seed, Stream::Shuffle),
+            dropout_rng: generator(config.seed, Stream::Dropout),
+            order,
+        }
+    }
+}
+
+impl Steps for BurnSteps<'_> {
+    type Copy = Mlp;
+
+    fn epoch(&mut self) -> Result<f64> {
+        let config = self.config;
+        self.order.shuffle(&mut self.shuffle_rng);
+        let shuffled = self.parts.train.shuffled(&self.order, self.device);
+        let mut sum = Tensor::<1>::zeros([1], self.device);
+        for (x, targets) in shuffled.chunks(config.batch_size) {
+            let n_samples = x.dims()[0];
+            let logits = self
+                .model
+                .forward_training(Tensor::from_inner(x), &mut self.dropout_rng);
+            let (loss, gradient) = config.loss.value_and_gradient(logits.clone().inner(), targets);
+            // The gradient of this sum at the logits is the gradient of the loss there.
+            let gradients = (logits * Tensor::from_inner(gradient)).sum().backward();
+            let gradients = GradientsParams::from_grads(gradients, &self.model);
+            self.model = self
+                .optimizer
+                .step(config.learning_rate, self.model.clone(), gradients);
+            sum = sum + loss * n_samples as f32;
+        }
+        let mean = read_values(sum, self.backend)?[0] / self.parts.train.n_samples() as f32;
+        Ok(f64::from(mean))
     }
 
-    fn record(&self, epoch: usize, sum: Tensor<1>, model: &Mlp, parts: &Parts) -> Result<EpochRecord> {
-        let train_loss = read_values(sum, self.backend)?[0] / parts.train.n_samples() as f32;
-        if !train_loss.is_finite() {
-            let learning_rate = self.config.learning_rate;
-            return Err(Error::NonFiniteLoss {
-                epoch,
-                loss: train_loss,
-                learning_rate,
-            });
-        }
-        let snapshot = model.valid();
+    fn watched_losses(&mut self) -> Result<(Option<f64>, Option<f64>)> {
+        let snapshot = self.model.valid();
         let evaluate = |part: &Option<Part>| -> Result<Option<f64>> {
             part.as_ref()
                 .map(|part| part.mean_loss(&snapshot, self.config.loss, self.backend))
                 .transpose()
         };
-        Ok(EpochRecord {
-            epoch,
-            train_loss: f64::from(train_loss),
-            valid_loss: evaluate(&parts.valid)?,
-            test_loss: evaluate(&parts.test)?,
-        })
+        Ok((evaluate(&self.parts.valid)?, evaluate(&self.parts.test)?))
+    }
+
+    fn copy(&self) -> Mlp {
+        self.model.valid()
     }
 }
 

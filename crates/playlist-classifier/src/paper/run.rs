@@ -6,7 +6,7 @@ use playlist_core::{Classifier, FeatureMatrix, Labels, Transformer};
 use playlist_dataset::PreprocessorConfig;
 use playlist_logistic::LogisticConfig;
 use playlist_metrics::{ConfusionCounts, ThresholdRule, roc_auc};
-use playlist_mlp::{Engine, FitOptions, MlpClassifier, MlpClassifierConfig, StopReason, StopSignal};
+use playlist_mlp::{FitOptions, MlpClassifier, MlpClassifierConfig, StopReason, StopSignal};
 use serde::{Deserialize, Serialize};
 
 use super::draw::{DrawnParts, draw};
@@ -248,7 +248,7 @@ fn train(
         stop: stop.clone(),
         ..FitOptions::default()
     };
-    Ok(config.fit_at_epochs(x, y, &key.epochs, Engine::Fused, options)?)
+    Ok(config.fit_at_epochs(x, y, &key.epochs, options)?)
 }
 
 fn look(model: &MlpClassifier, (x, y): (&FeatureMatrix, &Labels), y_true: &[bool]) -> Result<Look> {

@@ -4,7 +4,7 @@ use playlist_core::{ClassifierConfig, FeatureMatrix, Labels};
 use serde::{Deserialize, Serialize};
 
 use super::Ensemble;
-use crate::{Backend, Error, Result};
+use crate::{Backend, Engine, Error, Result};
 
 /// An ensemble of deep networks with a kernel machine as a second opinion: our best model for audio features.
 ///
@@ -42,17 +42,6 @@ pub struct EnsembleConfig {
     pub engine: Engine,
     /// Threads of the CPU engine; `None` for as many as there are cores. The result does not depend on it.
     pub threads: Option<usize>,
-}
-
-/// What trains and runs the networks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Engine {
-    /// Our own loops on the CPU, a thread a network: the fastest there.
-    #[default]
-    Fused,
-    /// Burn on the configured backend, all networks in one batched product: for GPUs.
-    Burn,
 }
 
 /// The networks of an ensemble and their training.

@@ -16,9 +16,9 @@ use super::targets::Targets;
 use super::training::{
     MemberEpoch, MemberPlan, MemberRows, Schedule, TrainingData, member_rows, train_member,
 };
-use super::{Engine, EnsembleConfig, KernelScale};
+use super::{EnsembleConfig, KernelScale};
 use crate::observer::{StopSignal, TrainingObserver};
-use crate::{EpochRecord, Result};
+use crate::{Engine, EpochRecord, Result};
 
 /// Rows of one part where there are more than one solution can hold.
 const PART_ROWS: usize = 2_500;

@@ -20,7 +20,7 @@ mod tests;
 mod training;
 mod tune;
 
-pub use config::{Engine, EnsembleConfig, EnsembleNetworkConfig, KernelConfig, KernelScale};
+pub use config::{EnsembleConfig, EnsembleNetworkConfig, KernelConfig, KernelScale};
 pub use fit::EnsembleFitOptions;
 pub use model::{Ensemble, Spread};
 pub use multi_label::MultiLabelEnsemble;

@@ -3,9 +3,9 @@
 use playlist_core::{Classifier, FeatureMatrix, Labels, MultiLabels};
 
 use super::{
-    Engine, Ensemble, EnsembleConfig, EnsembleFitOptions, EnsembleNetworkConfig, MultiLabelEnsemble, Spread,
+    Ensemble, EnsembleConfig, EnsembleFitOptions, EnsembleNetworkConfig, MultiLabelEnsemble, Spread,
 };
-use crate::{Backend, EpochRecord, Error, ModelFile, Overwrite, StopSignal};
+use crate::{Backend, Engine, EpochRecord, Error, ModelFile, Overwrite, StopSignal};
 
 /// Rows of four features; `label` sees the row's values and gives its class.
 pub(super) fn table(n: usize, n_classes: usize, label: impl Fn(&[f32]) -> usize) -> (FeatureMatrix, Labels) {
