@@ -64,6 +64,10 @@ def draw(axis, lines, path):
     for name, points in lines.items():
         axes.loglog(*zip(*points), marker="o", markersize=4, label=f"{name} (slope {slope(points[-3:]):.2f})")
     axes.set(xlabel=axis, ylabel="seconds")
+    if axis != "rows":
+        values = [value for value, _ in next(iter(lines.values()))]
+        axes.set_xticks(values, labels=map(str, values))
+        axes.set_xticks([], minor=True)
     axes.grid(True, which="major", linewidth=0.4)
     axes.legend(fontsize=8)
     figure.savefig(path, metadata={"Date": None})

@@ -4,6 +4,12 @@ use std::borrow::Cow;
 
 use playlist_core::FeatureMatrix;
 
+use crate::blocks::Blocks;
+
+/// Rows from which on the sums of two classes are those of [`Blocks`], which are many times faster; the others keep the
+/// bits that they always had, which L-BFGS magnifies where it stops short.
+const MANY_ROWS: usize = 50_000;
+
 /// The penalised log loss of a table, divided by its number of tracks.
 ///
 /// Parameters are row-major, `[n_outputs, n_features + 1]`, the intercept last in each row. With one
@@ -67,6 +73,11 @@ impl<'a> Objective<'a> {
     }
 
     fn add_sigmoid_rows(&self, params: &[f64], gradient: &mut [f64]) -> f64 {
+        if self.x.n_samples() >= MANY_ROWS {
+            let sums = Blocks::new(self.x, &self.targets).sums(params, false);
+            gradient.copy_from_slice(&sums.gradient);
+            return sums.loss;
+        }
         let mut loss = 0.0;
         // A logarithm a row would take a third of the time: factors in [1, 2] are multiplied and their
         // product is taken the logarithm of long before it can overflow.
@@ -192,6 +203,24 @@ mod tests {
     #[test]
     fn the_gradient_of_the_softmax_matches_differences() {
         assert_gradient_matches_differences(3, vec![0, 1, 2, 2, 1]);
+    }
+
+    /// Five rows and ten thousand times the same five, the penalty growing with them, have one mean loss.
+    #[test]
+    fn many_rows_cost_what_few_do() {
+        let few = table();
+        let targets = vec![0, 1, 1, 0, 1];
+        let many = FeatureMatrix::new(["energy", "tempo"], few.values().repeat(10_000)).unwrap();
+        let params = [0.3, -0.02, 0.5];
+        let (mut of_few, mut of_many) = ([0.0; 3], [0.0; 3]);
+        let objective = Objective::new(&few, (&targets).into(), 1, 0.7);
+        let value = objective.value_and_gradient(&params, &mut of_few);
+        let objective = Objective::new(&many, targets.repeat(10_000).into(), 1, 7_000.0);
+        assert!((objective.value_and_gradient(&params, &mut of_many) - value).abs() < 1e-11);
+        for (few, many) in of_few.iter().zip(of_many) {
+            // Rounding of fifty thousand additions of up to 120.
+            assert!((few - many).abs() < 1e-9);
+        }
     }
 
     #[test]
