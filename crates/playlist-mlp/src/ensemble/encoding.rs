@@ -2,6 +2,7 @@
 //! made of it, one for the network and one for the kernel machine.
 
 use std::f32::consts::TAU;
+use std::ops::Range;
 
 use playlist_core::{AudioFeature, FeatureMatrix};
 use serde::{Deserialize, Serialize};
@@ -252,15 +253,15 @@ impl Encoder {
         scored.count() + codes.sum::<usize>() + relations.sum::<usize>()
     }
 
-    /// Encodes rows for the network.
-    pub(crate) fn network_input(&self, x: &FeatureMatrix) -> NetworkInput {
+    /// Encodes the rows numbered for the network.
+    pub(crate) fn network_input(&self, x: &FeatureMatrix, rows: Range<usize>) -> NetworkInput {
         let mut input = NetworkInput {
-            n_samples: x.n_samples(),
+            n_samples: rows.len(),
             n_quantities: self.quantities.len(),
             n_codes: self.n_codes(),
             ..NetworkInput::default()
         };
-        for row in (0..x.n_samples()).map(|row| x.row(row)) {
+        for row in rows.map(|row| x.row(row)) {
             for quantity in &self.quantities {
                 let (bin, share) = quantity.place(quantity.source.value(row));
                 input.bins.push(bin as u16);
@@ -280,10 +281,13 @@ impl Encoder {
         input
     }
 
-    /// Coordinates of rows for the kernel, `[n_samples, n_coordinates]`.
-    pub(crate) fn coordinates(&self, x: &FeatureMatrix) -> Vec<f32> {
-        let (factors, mut coordinates) = (&self.factors, Vec::new());
-        for row in (0..x.n_samples()).map(|row| x.row(row)) {
+    /// Coordinates of the rows numbered for the kernel, `[rows.len(), n_coordinates]`.
+    pub(crate) fn coordinates(&self, x: &FeatureMatrix, rows: Range<usize>) -> Vec<f32> {
+        let (factors, mut coordinates) = (
+            &self.factors,
+            Vec::with_capacity(rows.len() * self.n_coordinates()),
+        );
+        for row in rows.map(|row| x.row(row)) {
             for quantity in &self.quantities {
                 if let Some(scores) = &quantity.scores {
                     coordinates.push(quantity.factor * scores.score(quantity.source.value(row)));
@@ -399,14 +403,14 @@ mod tests {
         let x = matrix(&["energy"], (0..=8).map(|i| i as f32).collect());
         let encoder = Encoder::fit(&x, 4);
         assert_eq!(encoder.n_bins(), [4]);
-        let seen = encoder.network_input(&matrix(&["energy"], vec![3.0, 10.0, -100.0]));
+        let seen = encoder.network_input(&matrix(&["energy"], vec![3.0, 10.0, -100.0]), 0..3);
         assert_eq!((seen.bins, seen.shares), (vec![1, 3, 0], vec![0.5, 2.0, -2.0]));
     }
 
     #[test]
     fn dense_rows_are_centred_thermometers() {
         let x = matrix(&["energy"], (0..=8).map(|i| i as f32).collect());
-        let input = Encoder::fit(&x, 4).network_input(&x);
+        let input = Encoder::fit(&x, 4).network_input(&x, 0..9);
         assert_eq!(input.dense(&[4], &[3]), [0.0, -0.5, 0.0, 0.0]);
         assert_eq!(input.dense(&[4], &[8]), [0.0, 0.0, 1.0, 1.0]);
     }
@@ -419,7 +423,7 @@ mod tests {
         );
         let encoder = Encoder::fit(&x, 4);
         assert!(encoder.n_bins().is_empty());
-        let coordinates = encoder.coordinates(&x);
+        let coordinates = encoder.coordinates(&x, 0..2);
         assert_eq!((encoder.n_coordinates(), coordinates.len()), (5, 10));
         assert!((coordinates[0] - FACTORS.key).abs() < 1e-6); // sine of three semitones
         assert_eq!(coordinates[9], FACTORS.flag);

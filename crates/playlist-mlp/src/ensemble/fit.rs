@@ -12,6 +12,7 @@ use super::kernel::{KernelData, KernelMachine, ScaleFit, by_coordinate, fit_scal
 use super::member::{NetworkShape, predict};
 use super::model::{Ensemble, Fitted, blend_scales, join};
 use super::multi_label::MultiLabelEnsemble;
+use super::parallel::n_threads;
 use super::targets::Targets;
 use super::training::{
     MemberEpoch, MemberPlan, MemberRows, Schedule, TrainingData, member_rows, train_member,
@@ -199,7 +200,7 @@ impl<'a> Task<'a> {
         let (n, network) = (x.n_samples(), &config.network);
         let rows = member_rows(targets, network.folds, network.members_per_fold, config.seed);
         let n_train = rows.iter().map(|rows| rows.train.len()).max().unwrap_or(0);
-        let (coordinates, n_coordinates) = (encoder.coordinates(x), encoder.n_coordinates());
+        let (coordinates, n_coordinates) = (encoder.coordinates(x, 0..n), encoder.n_coordinates());
         Self {
             config,
             scales: match &config.kernel.scales[..] {
@@ -207,7 +208,7 @@ impl<'a> Task<'a> {
                 all => all,
             },
             targets,
-            input: encoder.network_input(x),
+            input: encoder.network_input(x, 0..n),
             shape: NetworkShape {
                 n_bins: encoder.n_bins(),
                 n_codes: encoder.n_codes(),
@@ -249,10 +250,7 @@ impl<'a> Task<'a> {
         let n_jobs = n_solutions + n_members;
         let done: Vec<Mutex<Option<Done>>> = (0..n_jobs).map(|_| Mutex::new(None)).collect();
         let next = AtomicUsize::new(0);
-        let threads = self
-            .config
-            .threads
-            .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let threads = n_threads(self.config.threads);
         let (sender, receiver) = mpsc::channel();
         std::thread::scope(|scope| {
             for _ in 0..threads.min(n_jobs) {
@@ -319,7 +317,6 @@ impl<'a> Task<'a> {
         let data = KernelData {
             n_samples: part.len(),
             coordinates: &coordinates,
-            n_coordinates: self.n_coordinates,
             indicators: &indicators,
         };
         let columns = by_coordinate(&coordinates, self.n_coordinates);
@@ -379,7 +376,13 @@ impl<'a> Task<'a> {
         });
         let weights = evidence_weights(&losses.collect::<Vec<_>>(), self.targets.n_samples());
         let scales: Vec<(f64, Calibrations)> = weights.into_iter().zip(calibrations).collect();
-        let out_of_fold = blend_scales(head, &scales, &scores, n_columns);
+        let by_row = |row: usize| {
+            scores
+                .iter()
+                .flat_map(move |scores| &scores[row * n_columns..][..n_columns])
+        };
+        let by_row: Vec<f32> = (0..self.targets.n_samples()).flat_map(by_row).copied().collect();
+        let out_of_fold = blend_scales(head, &scales, &by_row, n_columns);
         Ok(Kernel {
             machines,
             scales,

@@ -2,10 +2,8 @@
 
 use super::KernelScale;
 use super::cholesky::invert_factor;
-use super::simd::{LANES, dispatched, exp};
-
-/// How much the straight distance counts beside the sum of absolute differences.
-const STRAIGHT: f32 = 2.0;
+use super::likeness::{Blocks, add_scores, likeness_matrix};
+use super::simd::LANES;
 
 /// Kernel machines on the same rows, one a scale.
 ///
@@ -36,7 +34,6 @@ pub(crate) struct KernelData<'a> {
     pub n_samples: usize,
     /// `[n_samples, n_coordinates]`.
     pub coordinates: &'a [f32],
-    pub n_coordinates: usize,
     /// 1 where a row is of a class or has a label, else 0: `[n_columns, n_samples]`.
     pub indicators: &'a [f32],
 }
@@ -63,17 +60,7 @@ pub(crate) fn fit_scale(
     scale: KernelScale,
 ) -> Option<(ScaleFit, Vec<f32>)> {
     let n = data.n_samples;
-    let mut matrix = vec![0.0; n * n];
-    let mut distances = vec![0.0; n];
-    for (row, at) in matrix.chunks_exact_mut(n).enumerate() {
-        let here = &data.coordinates[row * data.n_coordinates..][..data.n_coordinates];
-        // The factorisation reads the lower triangle alone.
-        let at = &mut at[..=row];
-        let distances = &mut distances[..=row];
-        distances_to(here, columns, n, distances);
-        likeness(distances, scale.gamma, at);
-        at[row] += scale.ridge;
-    }
+    let mut matrix = kernel_matrix(data.coordinates, columns, n, scale);
     if !invert_factor(&mut matrix, n) {
         return None;
     }
@@ -107,6 +94,23 @@ pub(crate) fn fit_scale(
     ))
 }
 
+/// The likenesses of rows to each other with the ridge on the diagonal: the lower triangle, which is what the
+/// factorisation reads.
+fn kernel_matrix(coordinates: &[f32], columns: &[f32], n: usize, scale: KernelScale) -> Vec<f32> {
+    let mut matrix = vec![0.0; n * n];
+    let none = vec![0.0; if coordinates.is_empty() { n } else { 0 }];
+    let coordinates = if coordinates.is_empty() {
+        &none
+    } else {
+        coordinates
+    };
+    likeness_matrix(coordinates, &blocks(columns, n), scale.gamma, &mut matrix);
+    for diagonal in matrix.iter_mut().step_by(n + 1) {
+        *diagonal += scale.ridge;
+    }
+    matrix
+}
+
 /// W' W t for the lower triangle W.
 fn solve(w: &[f32], target: &[f32]) -> Vec<f32> {
     let n = target.len();
@@ -134,67 +138,73 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + rest
 }
 
-dispatched! {
-    /// The distance of `here` to the first rows of `columns`, `[n_coordinates, n]`, as many as `distances` has room for.
-    fn distances_to(here: &'a [f32], columns: &'a [f32], n: usize, distances: &'a mut [f32]) = distances_to_body
-}
-
-#[inline(always)]
-fn distances_to_body<const FUSED: bool>(here: &[f32], columns: &[f32], n: usize, distances: &mut [f32]) {
-    for (chunk, out) in distances.chunks_mut(LANES).enumerate() {
-        let start = chunk * LANES;
-        let (mut sum, mut squares) = ([0.0_f32; LANES], [0.0_f32; LANES]);
-        for (value, column) in here.iter().zip(columns.chunks_exact(n)) {
-            let mut there = [0.0; LANES];
-            if out.len() == LANES {
-                there.copy_from_slice(&column[start..][..LANES]);
-            } else {
-                there[..out.len()].copy_from_slice(&column[start..][..out.len()]);
-            }
-            for i in 0..LANES {
-                let difference = value - there[i];
-                sum[i] += difference.abs();
-                squares[i] += difference * difference;
-            }
-        }
-        for (i, out) in out.iter_mut().enumerate() {
-            *out = sum[i] + STRAIGHT * squares[i].sqrt();
-        }
-    }
-}
-
-dispatched! {
-    /// The likeness at every distance into `out`.
-    fn likeness(distances: &'a [f32], gamma: f32, out: &'a mut [f32]) = likeness_body
-}
-
-#[inline(always)]
-fn likeness_body<const FUSED: bool>(distances: &[f32], gamma: f32, out: &mut [f32]) {
-    for (distances, out) in distances.chunks(LANES).zip(out.chunks_mut(LANES)) {
-        let mut x = [0.0; LANES];
-        for (x, distance) in x.iter_mut().zip(distances) {
-            *x = -gamma * distance;
-        }
-        let e = exp::<FUSED>(x);
-        for (out, e) in out.iter_mut().zip(e) {
-            *out = 0.5 * (e + e * e * e);
-        }
-    }
+/// Kernel machines on the same rows, laid out for many rows to be scored.
+pub(crate) struct PackedMachine<'a> {
+    machine: &'a KernelMachine,
+    training: Blocks,
+    /// Half the weights of each scale and column.
+    weights: Blocks,
+    gammas: Vec<f32>,
+    /// Whether the one column that is computed is the second of two classes: the other's scores are one less it.
+    complementary: bool,
 }
 
 impl KernelMachine {
-    /// The scores of rows, `[n, n_coordinates]`: for each scale `[n, n_columns]`.
-    pub(crate) fn scores(&self, coordinates: &[f32], n: usize) -> Vec<Vec<f32>> {
-        let mut scores = vec![Vec::new(); self.scales.len()];
-        let (mut distances, mut like) = (vec![0.0; self.n_samples], vec![0.0; self.n_samples]);
-        for row in 0..n {
-            let here = &coordinates[row * self.n_coordinates..][..self.n_coordinates];
-            distances_to(here, &self.coordinates, self.n_samples, &mut distances);
-            for (fit, scores) in self.scales.iter().zip(&mut scores) {
-                likeness(&distances, fit.scale.gamma, &mut like);
-                let classes = fit.weights.chunks_exact(self.n_samples).zip(&fit.shares);
-                scores.extend(classes.map(|(weights, share)| share + dot(weights, &like)));
-            }
+    /// Lays the machine out; `two_classes`: of two columns whose indicators sum to one, one tells the other.
+    pub(crate) fn pack(&self, two_classes: bool) -> PackedMachine<'_> {
+        let n = self.n_samples;
+        let skipped = if two_classes { n } else { 0 };
+        let weights: Vec<&[f32]> = self
+            .scales
+            .iter()
+            .flat_map(|fit| fit.weights[skipped..].chunks_exact(n))
+            .collect();
+        PackedMachine {
+            machine: self,
+            training: blocks(&self.coordinates, n),
+            weights: Blocks::of_columns(weights.into_iter(), n, 0.5),
+            gammas: self.scales.iter().map(|fit| fit.scale.gamma).collect(),
+            complementary: two_classes,
+        }
+    }
+}
+
+/// Column-major coordinates in blocks; none count as one that is zero.
+fn blocks(columns: &[f32], n: usize) -> Blocks {
+    if columns.is_empty() {
+        return Blocks::of_columns([&vec![0.0; n][..]].into_iter(), n, 1.0);
+    }
+    Blocks::of_columns(columns.chunks_exact(n), n, 1.0)
+}
+
+impl PackedMachine<'_> {
+    /// The scores of rows, `[n, n_coordinates]`: `[n, n_scales, n_columns]`.
+    pub(crate) fn scores(&self, coordinates: &[f32], n: usize) -> Vec<f32> {
+        let none = vec![0.0; if coordinates.is_empty() { n } else { 0 }];
+        let coordinates = if coordinates.is_empty() {
+            &none
+        } else {
+            coordinates
+        };
+        let shares = self
+            .machine
+            .scales
+            .iter()
+            .flat_map(|fit| &fit.shares[usize::from(self.complementary)..]);
+        let shares: Vec<f32> = shares.copied().collect();
+        let mut scores = shares.repeat(n);
+        add_scores(
+            coordinates,
+            &self.training,
+            &self.weights,
+            &self.gammas,
+            &mut scores,
+        );
+        if self.complementary {
+            scores = scores
+                .into_iter()
+                .flat_map(|score| [1.0 - score, score])
+                .collect();
         }
         scores
     }
@@ -224,7 +234,6 @@ mod tests {
             let data = KernelData {
                 n_samples: y.len(),
                 coordinates,
-                n_coordinates: 2,
                 indicators: &indicators,
             };
             let columns = by_coordinate(coordinates, 2);
@@ -249,17 +258,11 @@ mod tests {
             let share = y.iter().sum::<usize>() as f32 / n as f32;
             let (mut machine, _) = fit(&rest_x, &rest_y);
             let target: Vec<f32> = rest_y.iter().map(|y| *y as f32 - share).collect();
-            let mut matrix = vec![0.0; 39 * 39];
-            let mut distances = vec![0.0; 39];
-            for row in 0..39 {
-                distances_to(&rest_x[row * 2..][..2], &machine.coordinates, 39, &mut distances);
-                likeness(&distances, scale.gamma, &mut matrix[row * 39..][..39]);
-                matrix[row * 40] += scale.ridge;
-            }
+            let mut matrix = kernel_matrix(&rest_x, &machine.coordinates, 39, scale);
             assert!(invert_factor(&mut matrix, 39));
             machine.scales[0].weights = [vec![0.0; 39], solve(&matrix, &target)].concat();
             machine.scales[0].shares = vec![0.0, share];
-            let score = machine.scores(&coordinates[2 * left_out..][..2], 1)[0][1];
+            let score = machine.pack(true).scores(&coordinates[2 * left_out..][..2], 1)[1];
             // Two f32 solutions of the same system.
             assert!((score - loo[left_out * 2 + 1]).abs() < 1e-4);
         }

@@ -1,18 +1,24 @@
 //! The fitted ensemble and its predictions.
 
+use std::ops::Range;
+
 use burn::tensor::{Tensor, TensorData};
 use playlist_core::{Classifier, FeatureMatrix, Probabilities};
 
 use super::calibration::{Calibrations, log_softmax};
 use super::encoding::Encoder;
-use super::kernel::KernelMachine;
+use super::kernel::{KernelMachine, PackedMachine};
 use super::member::{NetworkShape, predict};
+use super::parallel::{in_chunks, n_threads};
 use super::targets::Head;
 use super::{EnsembleConfig, EnsembleNetwork};
 use crate::{Backend, Result};
 
 /// Probabilities below this count as this in a geometric mean, so that no single opinion can be final.
 const LEAST: f32 = 1e-7;
+
+/// Rows that a thread takes at once.
+const CHUNK_ROWS: usize = 512;
 
 /// A fitted ensemble: networks, kernel machines, and what joins them.
 #[derive(Clone, Debug, PartialEq)]
@@ -153,7 +159,9 @@ impl Ensemble {
         self.check_input(x)?;
         let rows: Vec<u32> = (0..x.n_samples() as u32).collect();
         let Fitted { encoder, shape, .. } = &self.fitted;
-        let values = encoder.network_input(x).dense(&shape.n_bins, &rows);
+        let values = encoder
+            .network_input(x, 0..x.n_samples())
+            .dense(&shape.n_bins, &rows);
         let data = TensorData::new(values, [x.n_samples(), shape.n_inputs()]);
         Ok(Tensor::from_data(data, &backend.device()?))
     }
@@ -164,76 +172,108 @@ impl Ensemble {
     /// As [`Classifier::predict_proba`].
     pub fn predict_member_logits(&self, x: &FeatureMatrix) -> Result<Vec<f32>> {
         self.check_input(x)?;
-        Ok(self.fitted.member_logits(x).concat())
+        Ok(self.fitted.member_logits(x, 0..x.n_samples()).concat())
     }
 }
 
 impl Fitted {
     /// The probability of each class or label for each row of `x`, `[n_samples, n_columns]`.
     pub(crate) fn predict(&self, x: &FeatureMatrix) -> Vec<f32> {
+        let machines = self.pack();
+        self.for_rows(x, |rows| {
+            let network = self.network_probabilities(x, rows.clone());
+            let kernel = self.kernel_probabilities(&machines, x, rows);
+            self.join(&network, &kernel)
+        })
+    }
+
+    /// What each network gives once it is joined, alone, with the kernel machines, `[n_samples, n_columns]` each.
+    pub(crate) fn opinions(&self, x: &FeatureMatrix) -> Vec<Vec<f32>> {
+        let machines = self.pack();
+        let kernel = self.for_rows(x, |rows| self.kernel_probabilities(&machines, x, rows));
+        let members = self.member_probabilities(x).into_iter();
+        members.map(|network| self.join(&network, &kernel)).collect()
+    }
+
+    fn join(&self, network: &[f32], kernel: &[f32]) -> Vec<f32> {
         join(
             self.head,
-            &self.network_probabilities(x),
-            &self.kernel_probabilities(x),
+            network,
+            kernel,
             self.config.network_share,
             self.names.len(),
         )
     }
 
-    /// What each network gives once it is joined, alone, with the kernel machines, `[n_samples, n_columns]` each.
-    pub(crate) fn opinions(&self, x: &FeatureMatrix) -> Vec<Vec<f32>> {
-        let kernel = self.kernel_probabilities(x);
-        let joined = |network: Vec<f32>| {
-            join(
-                self.head,
-                &network,
-                &kernel,
-                self.config.network_share,
-                self.names.len(),
-            )
-        };
-        self.member_probabilities(x).into_iter().map(joined).collect()
+    fn pack(&self) -> Vec<PackedMachine<'_>> {
+        let two_classes = self.head == Head::Classes && self.names.len() == 2;
+        self.machines
+            .iter()
+            .map(|machine| machine.pack(two_classes))
+            .collect()
     }
 
-    fn member_logits(&self, x: &FeatureMatrix) -> Vec<Vec<f32>> {
-        let input = self.encoder.network_input(x);
-        let rows: Vec<u32> = (0..x.n_samples() as u32).collect();
+    /// What `values` gives for some rows of `x`, `[rows, n_columns]`, for all of them, split over the threads.
+    fn for_rows(&self, x: &FeatureMatrix, values: impl Fn(Range<usize>) -> Vec<f32> + Sync) -> Vec<f32> {
+        let n_columns = self.names.len();
+        let mut all = vec![0.0; x.n_samples() * n_columns];
+        let threads = n_threads(self.config.threads);
+        in_chunks(threads, &mut all, CHUNK_ROWS * n_columns, |chunk, out| {
+            let start = chunk * CHUNK_ROWS;
+            out.copy_from_slice(&values(start..start + out.len() / n_columns));
+        });
+        all
+    }
+
+    fn member_logits(&self, x: &FeatureMatrix, rows: Range<usize>) -> Vec<Vec<f32>> {
+        let numbers: Vec<u32> = (0..rows.len() as u32).collect();
+        let input = self.encoder.network_input(x, rows);
         let each = self
             .members
             .iter()
-            .map(|p| predict(&self.shape, p, &input, &rows));
+            .map(|p| predict(&self.shape, p, &input, &numbers));
         each.collect()
     }
 
     /// `[n_samples, n_columns]` of each network.
     fn member_probabilities(&self, x: &FeatureMatrix) -> Vec<Vec<f32>> {
-        let each = self.member_logits(x).into_iter().map(|logits| {
-            logits
-                .chunks_exact(self.shape.n_outputs)
-                .flat_map(|logits| self.head.probabilities(logits))
-                .collect()
-        });
-        each.collect()
+        let logits = self.member_logits(x, 0..x.n_samples()).into_iter();
+        logits.map(|logits| self.probabilities(&logits)).collect()
     }
 
-    /// The mean of the networks' probabilities, `[n_samples, n_columns]`.
-    fn network_probabilities(&self, x: &FeatureMatrix) -> Vec<f32> {
-        mean(&self.member_probabilities(x), x.n_samples() * self.names.len())
+    fn probabilities(&self, logits: &[f32]) -> Vec<f32> {
+        let rows = logits.chunks_exact(self.shape.n_outputs);
+        rows.flat_map(|logits| self.head.probabilities(logits)).collect()
     }
 
-    /// The weighted mean of the machines' calibrated probabilities, `[n_samples, n_columns]`.
-    fn kernel_probabilities(&self, x: &FeatureMatrix) -> Vec<f32> {
-        let coordinates = self.encoder.coordinates(x);
-        let size = x.n_samples() * self.names.len();
-        let mut sums: Vec<Vec<f32>> = vec![vec![0.0; size]; self.scales.len()];
-        for machine in &self.machines {
-            for (sum, scores) in sums.iter_mut().zip(machine.scores(&coordinates, x.n_samples())) {
-                for (sum, score) in sum.iter_mut().zip(scores) {
-                    *sum += score / self.machines.len() as f32;
-                }
+    /// The mean of the networks' probabilities, `[rows.len(), n_columns]`.
+    fn network_probabilities(&self, x: &FeatureMatrix, rows: Range<usize>) -> Vec<f32> {
+        let size = rows.len() * self.names.len();
+        let logits = self.member_logits(x, rows).into_iter();
+        mean(
+            &logits
+                .map(|logits| self.probabilities(&logits))
+                .collect::<Vec<_>>(),
+            size,
+        )
+    }
+
+    /// The weighted mean of the machines' calibrated probabilities, `[rows.len(), n_columns]`.
+    fn kernel_probabilities(
+        &self,
+        machines: &[PackedMachine<'_>],
+        x: &FeatureMatrix,
+        rows: Range<usize>,
+    ) -> Vec<f32> {
+        let n = rows.len();
+        let coordinates = self.encoder.coordinates(x, rows);
+        let mut scores = vec![0.0; n * self.scales.len() * self.names.len()];
+        for machine in machines {
+            for (sum, score) in scores.iter_mut().zip(machine.scores(&coordinates, n)) {
+                *sum += score / machines.len() as f32;
             }
         }
-        blend_scales(self.head, &self.scales, &sums, self.names.len())
+        blend_scales(self.head, &self.scales, &scores, self.names.len())
     }
 }
 
@@ -248,26 +288,26 @@ pub(crate) fn mean(all: &[Vec<f32>], size: usize) -> Vec<f32> {
     mean
 }
 
-/// Calibrates the scores of each scale, `[n_samples, n_columns]`, and takes their weighted mean.
+/// Calibrates the scores of each scale, `[n_samples, n_scales, n_columns]`, and takes their weighted mean,
+/// `[n_samples, n_columns]`.
 pub(crate) fn blend_scales(
     head: Head,
     scales: &[(f64, Calibrations)],
-    scores: &[Vec<f32>],
+    scores: &[f32],
     n_columns: usize,
 ) -> Vec<f32> {
-    let size = scores.first().map_or(0, Vec::len);
-    let mut blend = vec![0.0_f64; size];
-    for ((weight, calibrations), scores) in scales.iter().zip(scores) {
-        for (blend, scores) in blend
-            .chunks_exact_mut(n_columns)
-            .zip(scores.chunks_exact(n_columns))
-        {
-            for (blend, p) in blend.iter_mut().zip(calibrations.probabilities(head, scores)) {
-                *blend += weight * p;
+    let mut blend = Vec::with_capacity(scores.len() / scales.len());
+    let mut sums = vec![0.0_f64; n_columns];
+    for scores in scores.chunks_exact(scales.len() * n_columns) {
+        sums.fill(0.0);
+        for ((weight, calibrations), scores) in scales.iter().zip(scores.chunks_exact(n_columns)) {
+            for (sum, p) in sums.iter_mut().zip(calibrations.probabilities(head, scores)) {
+                *sum += weight * p;
             }
         }
+        blend.extend(sums.iter().map(|sum| *sum as f32));
     }
-    blend.into_iter().map(|p| p as f32).collect()
+    blend
 }
 
 /// The weighted geometric mean of two opinions, `[n_samples, n_columns]` each, as probabilities.
