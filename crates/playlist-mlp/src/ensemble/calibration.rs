@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::targets::{Head, Targets};
+use super::targets::{Head, Targets, sigmoid};
 
 /// Where the slope is drawn to when there are few rows. A score that is a probability has a slope of about 2 in the
 /// middle; a ridge draws scores together, so that it takes twice as much (chosen on training parts of 100 and 250 rows).
@@ -50,6 +50,12 @@ impl Calibration {
         Self { slope, biases: theta }
     }
 
+    /// The probability of the second of two classes.
+    pub(crate) fn second_of_two(&self, scores: [f32; 2]) -> f64 {
+        let [first, second] = [0, 1].map(|class| self.slope * f64::from(scores[class]) + self.biases[class]);
+        sigmoid(second - first)
+    }
+
     /// The logarithms of the probabilities of one row, `[n_classes]`.
     pub(crate) fn log_probabilities(&self, scores: &[f32]) -> Vec<f64> {
         let each = scores.iter().zip(&self.biases);
@@ -95,19 +101,22 @@ impl Calibrations {
         Self(labels.collect())
     }
 
-    /// The probabilities of one row, `[n_columns]`.
-    pub(crate) fn probabilities(&self, head: Head, scores: &[f32]) -> Vec<f64> {
-        match head {
-            Head::Classes => {
-                let log_p = self.0[0].log_probabilities(scores);
-                log_p.into_iter().map(f64::exp).collect()
+    /// The probabilities of one row into `p`, both `[n_columns]`.
+    pub(crate) fn probabilities(&self, head: Head, scores: &[f32], p: &mut [f64]) {
+        match (head, scores) {
+            (Head::Classes, [first, second]) => {
+                p[1] = self.0[0].second_of_two([*first, *second]);
+                p[0] = 1.0 - p[1];
             }
-            Head::Labels => {
-                let each = self.0.iter().zip(scores);
-                each.map(|(calibration, score)| {
-                    calibration.log_probabilities(&without_and_with(*score))[1].exp()
-                })
-                .collect()
+            (Head::Classes, _) => {
+                for (p, log_p) in p.iter_mut().zip(self.0[0].log_probabilities(scores)) {
+                    *p = log_p.exp();
+                }
+            }
+            (Head::Labels, _) => {
+                for ((p, calibration), score) in p.iter_mut().zip(&self.0).zip(scores) {
+                    *p = calibration.second_of_two(without_and_with(*score));
+                }
             }
         }
     }

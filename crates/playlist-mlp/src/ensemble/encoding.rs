@@ -3,6 +3,7 @@
 
 use std::f32::consts::TAU;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use playlist_core::{AudioFeature, FeatureMatrix};
 use serde::{Deserialize, Serialize};
@@ -316,11 +317,22 @@ impl Encoder {
     }
 }
 
+/// Where the pitch classes lie: every row has one.
+static PITCHES: LazyLock<[[f32; 4]; 12]> =
+    LazyLock::new(|| std::array::from_fn(|key| on_circles(key as f32)));
+
 /// Sine and cosine on the circle of semitones and on that of fifths; an unknown key lies in the middle.
 fn circles(key: f32) -> [f32; 4] {
     if key < 0.0 {
         return [0.0; 4];
     }
+    match PITCHES.get(key as usize) {
+        Some(place) if key.fract() == 0.0 => *place,
+        _ => on_circles(key),
+    }
+}
+
+fn on_circles(key: f32) -> [f32; 4] {
     let angle = TAU * key / 12.0;
     [angle.sin(), angle.cos(), (7.0 * angle).sin(), (7.0 * angle).cos()]
 }
@@ -361,7 +373,13 @@ impl Quantity {
     /// The bin of `value` and the share of it that is passed; the outer bins are open, to 2 widths beyond.
     fn place(&self, value: f32) -> (usize, f32) {
         let last = self.edges.len() - 2;
-        let bin = self.edges[1..=last].partition_point(|edge| *edge <= value);
+        let inner = &self.edges[1..=last];
+        let bin = if inner.len() <= 64 {
+            // Counting is a few vector instructions; a search would guess its way.
+            inner.iter().map(|edge| u32::from(*edge <= value)).sum::<u32>() as usize
+        } else {
+            inner.partition_point(|edge| *edge <= value)
+        };
         let share = (value - self.edges[bin]) / (self.edges[bin + 1] - self.edges[bin]);
         let lowest = if bin == 0 { -2.0 } else { 0.0 };
         let highest = if bin == last { 3.0 } else { 1.0 };

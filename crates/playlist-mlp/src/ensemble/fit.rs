@@ -368,10 +368,10 @@ impl<'a> Task<'a> {
             .map(|scores| Calibrations::fit(scores, self.targets))
             .collect();
         let losses = calibrations.iter().zip(&scores).map(|(calibrations, scores)| {
-            let rows = scores.chunks_exact(n_columns);
-            let p: Vec<f64> = rows
-                .flat_map(|row| calibrations.probabilities(head, row))
-                .collect();
+            let mut p = vec![0.0; scores.len()];
+            for (scores, p) in scores.chunks_exact(n_columns).zip(p.chunks_exact_mut(n_columns)) {
+                calibrations.probabilities(head, scores, p);
+            }
             mean_log_loss(&p, self.targets)
         });
         let weights = evidence_weights(&losses.collect::<Vec<_>>(), self.targets.n_samples());
@@ -395,6 +395,7 @@ impl<'a> Task<'a> {
         let (head, n_columns) = (self.targets.head(), self.targets.n_columns());
         let mut p = vec![0.0; self.targets.n_samples() * n_columns];
         let share = 1.0 / self.config.network.members_per_fold as f32;
+        let mut each = vec![0.0; n_columns];
         for (parameters, rows) in members.iter().zip(&self.rows) {
             let logits = predict(&self.shape, parameters, &self.input, &rows.held_out);
             for (row, logits) in rows
@@ -403,7 +404,8 @@ impl<'a> Task<'a> {
                 .zip(logits.chunks_exact(self.shape.n_outputs))
             {
                 let at = &mut p[*row as usize * n_columns..][..n_columns];
-                for (sum, value) in at.iter_mut().zip(head.probabilities(logits)) {
+                head.probabilities(logits, &mut each);
+                for (sum, value) in at.iter_mut().zip(&each) {
                     *sum += share * value;
                 }
             }

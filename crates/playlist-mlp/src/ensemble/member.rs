@@ -2,13 +2,11 @@
 //! derived by hand.
 
 use super::encoding::NetworkInput;
+use super::forward::Predictor;
 use super::simd::{
     LANES, MaskGenerator, Shape, View, dispatched, fill_mask, madd, multiply_add, multiply_transposed,
     smooth_relu,
 };
-
-/// Rows that are predicted at once.
-const CHUNK_ROWS: usize = 256;
 
 /// The sizes of a network. Parameters lie in this order: for each layer its weights, `[inputs, outputs]`, and
 /// biases; the weights of the last layer are `[outputs, inputs]`.
@@ -124,14 +122,7 @@ impl Workspace {
 
 /// The logits of `rows`, `[rows.len(), n_outputs]`.
 pub(crate) fn predict(shape: &NetworkShape, p: &[f32], input: &NetworkInput, rows: &[u32]) -> Vec<f32> {
-    let mut work = Workspace::new(shape, CHUNK_ROWS.min(rows.len()));
-    let mut logits = Vec::with_capacity(rows.len() * shape.n_outputs);
-    prefix_sums(shape, p, &mut work.sums);
-    for chunk in rows.chunks(CHUNK_ROWS) {
-        forward(shape, p, input, chunk, &mut work, None);
-        logits.extend_from_slice(&work.logits[..chunk.len() * shape.n_outputs]);
-    }
-    logits
+    Predictor::new(shape, p).logits(input, rows)
 }
 
 /// Fills `sums` for parameters `p`. A row's first layer is then one sum and one weight a quantity, instead of
@@ -506,6 +497,33 @@ mod tests {
                 let expected = products.sum::<f32>() + p[9 * 16 + unit];
                 // Sums of ten terms below one.
                 assert!((z[row * 16 + unit] - expected).abs() < 1e-6);
+            }
+        }
+    }
+
+    /// Widths of one, two and three registers; one and three hidden layers; numbers of rows that no tile divides.
+    #[test]
+    fn prediction_agrees_with_the_forward_pass_of_the_training() {
+        let input = input();
+        for (width, n_hidden, n_rows) in [(16, 1, 5), (32, 3, 3), (48, 2, 4), (96, 2, 1)] {
+            let shape = NetworkShape {
+                width,
+                n_hidden,
+                ..shape()
+            };
+            let p = parameters(&shape);
+            let rows: Vec<u32> = (0..n_rows).rev().collect();
+            let mut work = Workspace::new(&shape, rows.len());
+            prepare(&shape, &p, &mut work);
+            forward(&shape, &p, &input, &rows, &mut work, None);
+            let found = predict(&shape, &p, &input, &rows);
+            assert_eq!(found.len(), rows.len() * 3);
+            for (found, expected) in found.iter().zip(&work.logits) {
+                // Sums of a hundred products in another order, layer by layer.
+                assert!(
+                    (found - expected).abs() < 1e-5 * (1.0 + expected.abs()),
+                    "{found} {expected}"
+                );
             }
         }
     }

@@ -6,6 +6,7 @@ mod cholesky;
 mod config;
 mod encoding;
 mod fit;
+mod forward;
 mod kernel;
 mod likeness;
 mod member;

@@ -7,10 +7,11 @@ use playlist_core::{Classifier, FeatureMatrix, Probabilities};
 
 use super::calibration::{Calibrations, log_softmax};
 use super::encoding::Encoder;
+use super::forward::Predictor;
 use super::kernel::{KernelMachine, PackedMachine};
-use super::member::{NetworkShape, predict};
+use super::member::NetworkShape;
 use super::parallel::{in_chunks, n_threads};
-use super::targets::Head;
+use super::targets::{Head, sigmoid};
 use super::{EnsembleConfig, EnsembleNetwork};
 use crate::{Backend, Result};
 
@@ -172,16 +173,17 @@ impl Ensemble {
     /// As [`Classifier::predict_proba`].
     pub fn predict_member_logits(&self, x: &FeatureMatrix) -> Result<Vec<f32>> {
         self.check_input(x)?;
-        Ok(self.fitted.member_logits(x, 0..x.n_samples()).concat())
+        let networks = self.fitted.predictors();
+        Ok(self.fitted.member_logits(&networks, x, 0..x.n_samples()).concat())
     }
 }
 
 impl Fitted {
     /// The probability of each class or label for each row of `x`, `[n_samples, n_columns]`.
     pub(crate) fn predict(&self, x: &FeatureMatrix) -> Vec<f32> {
-        let machines = self.pack();
+        let (networks, machines) = (self.predictors(), self.pack());
         self.for_rows(x, |rows| {
-            let network = self.network_probabilities(x, rows.clone());
+            let network = self.network_probabilities(&networks, x, rows.clone());
             let kernel = self.kernel_probabilities(&machines, x, rows);
             self.join(&network, &kernel)
         })
@@ -225,31 +227,56 @@ impl Fitted {
         all
     }
 
-    fn member_logits(&self, x: &FeatureMatrix, rows: Range<usize>) -> Vec<Vec<f32>> {
+    fn predictors(&self) -> Vec<Predictor<'_>> {
+        self.members
+            .iter()
+            .map(|p| Predictor::new(&self.shape, p))
+            .collect()
+    }
+
+    fn member_logits(
+        &self,
+        networks: &[Predictor<'_>],
+        x: &FeatureMatrix,
+        rows: Range<usize>,
+    ) -> Vec<Vec<f32>> {
         let numbers: Vec<u32> = (0..rows.len() as u32).collect();
         let input = self.encoder.network_input(x, rows);
-        let each = self
-            .members
+        networks
             .iter()
-            .map(|p| predict(&self.shape, p, &input, &numbers));
-        each.collect()
+            .map(|network| network.logits(&input, &numbers))
+            .collect()
     }
 
     /// `[n_samples, n_columns]` of each network.
     fn member_probabilities(&self, x: &FeatureMatrix) -> Vec<Vec<f32>> {
-        let logits = self.member_logits(x, 0..x.n_samples()).into_iter();
+        let logits = self
+            .member_logits(&self.predictors(), x, 0..x.n_samples())
+            .into_iter();
         logits.map(|logits| self.probabilities(&logits)).collect()
     }
 
     fn probabilities(&self, logits: &[f32]) -> Vec<f32> {
-        let rows = logits.chunks_exact(self.shape.n_outputs);
-        rows.flat_map(|logits| self.head.probabilities(logits)).collect()
+        let (n_outputs, n_columns) = (self.shape.n_outputs, self.names.len());
+        let mut all = vec![0.0; logits.len() / n_outputs * n_columns];
+        for (logits, p) in logits
+            .chunks_exact(n_outputs)
+            .zip(all.chunks_exact_mut(n_columns))
+        {
+            self.head.probabilities(logits, p);
+        }
+        all
     }
 
     /// The mean of the networks' probabilities, `[rows.len(), n_columns]`.
-    fn network_probabilities(&self, x: &FeatureMatrix, rows: Range<usize>) -> Vec<f32> {
+    fn network_probabilities(
+        &self,
+        networks: &[Predictor<'_>],
+        x: &FeatureMatrix,
+        rows: Range<usize>,
+    ) -> Vec<f32> {
         let size = rows.len() * self.names.len();
-        let logits = self.member_logits(x, rows).into_iter();
+        let logits = self.member_logits(networks, x, rows).into_iter();
         mean(
             &logits
                 .map(|logits| self.probabilities(&logits))
@@ -297,11 +324,12 @@ pub(crate) fn blend_scales(
     n_columns: usize,
 ) -> Vec<f32> {
     let mut blend = Vec::with_capacity(scores.len() / scales.len());
-    let mut sums = vec![0.0_f64; n_columns];
+    let (mut sums, mut each) = (vec![0.0_f64; n_columns], vec![0.0; n_columns]);
     for scores in scores.chunks_exact(scales.len() * n_columns) {
         sums.fill(0.0);
         for ((weight, calibrations), scores) in scales.iter().zip(scores.chunks_exact(n_columns)) {
-            for (sum, p) in sums.iter_mut().zip(calibrations.probabilities(head, scores)) {
+            calibrations.probabilities(head, scores, &mut each);
+            for (sum, p) in sums.iter_mut().zip(&each) {
                 *sum += weight * p;
             }
         }
@@ -325,6 +353,12 @@ pub(crate) fn join(
     };
     let both = network.iter().zip(kernel);
     match head {
+        Head::Classes if n_columns == 2 => {
+            let rows = network.as_chunks::<2>().0.iter().zip(kernel.as_chunks::<2>().0);
+            let second = rows
+                .map(|(network, kernel)| sigmoid(mean(network[1], kernel[1]) - mean(network[0], kernel[0])));
+            second.flat_map(|p| [(1.0 - p) as f32, p as f32]).collect()
+        }
         Head::Classes => {
             let logits: Vec<f64> = both.map(|(network, kernel)| mean(*network, *kernel)).collect();
             let rows = logits.chunks_exact(n_columns);
@@ -334,8 +368,7 @@ pub(crate) fn join(
         }
         Head::Labels => both
             .map(|(network, kernel)| {
-                let logits = vec![mean(1.0 - network, 1.0 - kernel), mean(*network, *kernel)];
-                log_softmax(logits)[1].exp() as f32
+                sigmoid(mean(*network, *kernel) - mean(1.0 - network, 1.0 - kernel)) as f32
             })
             .collect(),
     }

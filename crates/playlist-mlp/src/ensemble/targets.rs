@@ -36,16 +36,20 @@ impl Head {
         }
     }
 
-    /// The probability of each class or label from the logits of one row; one logit of two classes is that of the
-    /// second.
-    pub(crate) fn probabilities(self, logits: &[f32]) -> Vec<f32> {
+    /// The probability of each class or label from the logits of one row, into `p`; one logit of two classes is that of
+    /// the second.
+    pub(crate) fn probabilities(self, logits: &[f32], p: &mut [f32]) {
         match (self, logits) {
-            (Self::Labels, _) => logits.iter().map(|logit| sigmoid(*logit) as f32).collect(),
-            (Self::Classes, [logit]) => {
-                let p = sigmoid(*logit);
-                vec![(1.0 - p) as f32, p as f32]
+            (Self::Labels, _) => {
+                for (p, logit) in p.iter_mut().zip(logits) {
+                    *p = sigmoid(f64::from(*logit)) as f32;
+                }
             }
-            (Self::Classes, _) => softmax(logits),
+            (Self::Classes, [logit]) => {
+                let second = sigmoid(f64::from(*logit));
+                (p[0], p[1]) = ((1.0 - second) as f32, second as f32);
+            }
+            (Self::Classes, _) => softmax(logits, p),
         }
     }
 
@@ -55,15 +59,17 @@ impl Head {
     }
 }
 
-fn sigmoid(logit: f32) -> f64 {
-    1.0 / (1.0 + (-f64::from(logit)).exp())
+pub(crate) fn sigmoid(logit: f64) -> f64 {
+    1.0 / (1.0 + (-logit).exp())
 }
 
-fn softmax(logits: &[f32]) -> Vec<f32> {
+fn softmax(logits: &[f32], p: &mut [f32]) {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let powers: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
-    let sum: f32 = powers.iter().sum();
-    powers.iter().map(|power| power / sum).collect()
+    for (p, logit) in p.iter_mut().zip(logits) {
+        *p = (logit - largest).exp();
+    }
+    let sum: f32 = p.iter().sum();
+    p.iter_mut().for_each(|p| *p /= sum);
 }
 
 impl<'a> From<&'a Labels> for Targets<'a> {
@@ -188,9 +194,12 @@ mod tests {
 
     #[test]
     fn labels_have_a_sigmoid_each_and_classes_sum_to_one() {
-        assert_eq!(Head::Labels.probabilities(&[0.0, 0.0, 0.0]), [0.5; 3]);
-        let p = Head::Classes.probabilities(&[0.0, 0.0, 0.0]);
+        let mut p = [9.0; 3];
+        Head::Labels.probabilities(&[0.0; 3], &mut p);
+        assert_eq!(p, [0.5; 3]);
+        Head::Classes.probabilities(&[0.0; 3], &mut p);
         assert!(p.iter().all(|p| (p - 1.0 / 3.0).abs() < 1e-6));
-        assert_eq!(Head::Classes.probabilities(&[0.0]), [0.5, 0.5]);
+        Head::Classes.probabilities(&[0.0], &mut p[..2]);
+        assert_eq!(p[..2], [0.5; 2]);
     }
 }

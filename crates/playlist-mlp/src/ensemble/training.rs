@@ -252,10 +252,10 @@ pub(crate) fn loss_gradient(
     let each = logits
         .chunks_exact(n_outputs)
         .zip(gradient.chunks_exact_mut(n_outputs));
-    let mut target = vec![0.0; n_outputs];
+    let (mut target, mut p) = (vec![0.0; n_outputs], vec![0.0; targets.n_columns()]);
     let mut loss = 0.0;
     for ((logits, gradient), row) in each.zip(rows) {
-        let p = head.probabilities(logits);
+        head.probabilities(logits, &mut p);
         targets.smoothed(*row as usize, smoothing, &mut target);
         let log = |p: f32| f64::from(p.max(1e-30).ln());
         // One logit of two classes is that of the second.
