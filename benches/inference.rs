@@ -44,7 +44,7 @@ fn inference(criterion: &mut Criterion) {
 }
 
 /// The ensemble, learnt on 3,200 tracks, on columns as they are: its kernel machine looks at every one of these for each
-/// track. Its networks alone for comparison, on the CPU engine and as one Burn module on flex, the rows encoded and
+/// track. `fused` is one thread, `fused-threads` a thread a core. Its networks alone for comparison, on the CPU engine and as one Burn module on flex, the rows encoded and
 /// copied to the device beforehand and the logits copied back.
 fn ensemble(criterion: &mut Criterion) {
     let train = common::tracks(3_200, 1);
@@ -54,12 +54,15 @@ fn ensemble(criterion: &mut Criterion) {
         .expect("labelled tracks");
     let mut group = criterion.benchmark_group("playlist-mlp/ensemble-predict");
     group.sample_size(10);
-    for n_samples in [1_000, 10_000, 100_000] {
+    let single = model.clone().with_threads(Some(1));
+    for n_samples in [1, 1_000, 10_000, 100_000, 1_000_000] {
         let x = common::tracks(n_samples, 3);
         group.throughput(Throughput::Elements(n_samples as u64));
-        group.bench_function(BenchmarkId::new("fused", n_samples), |b| {
-            b.iter(|| model.predict_proba(&x).expect("the columns fitted on"));
-        });
+        for (name, model) in [("fused", &single), ("fused-threads", &model)] {
+            group.bench_function(BenchmarkId::new(name, n_samples), |b| {
+                b.iter(|| model.predict_proba(&x).expect("the columns fitted on"));
+            });
+        }
     }
     let x = common::tracks(1_000, 3);
     group.throughput(Throughput::Elements(1_000));

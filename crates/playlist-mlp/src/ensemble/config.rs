@@ -40,7 +40,7 @@ pub struct EnsembleConfig {
     pub backend: Backend,
     /// What trains the networks.
     pub engine: Engine,
-    /// Threads of the CPU engine; `None` for as many as there are cores. The result does not depend on it.
+    /// Threads of the CPU engine and of predictions; `None` for as many as there are cores. No result depends on it.
     pub threads: Option<usize>,
 }
 

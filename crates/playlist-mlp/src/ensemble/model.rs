@@ -64,6 +64,14 @@ impl Ensemble {
         &self.fitted.config
     }
 
+    /// The same with another number of threads for predictions; `None` for as many as there are cores. No bit of an
+    /// answer depends on it.
+    #[must_use]
+    pub fn with_threads(mut self, threads: Option<usize>) -> Self {
+        self.fitted.config.threads = threads;
+        self
+    }
+
     /// The number of networks.
     #[must_use]
     pub fn n_members(&self) -> usize {

@@ -40,6 +40,13 @@ impl MultiLabelEnsemble {
         &self.fitted.config
     }
 
+    /// The same with another number of threads for predictions, as [`Ensemble::with_threads`](super::Ensemble::with_threads).
+    #[must_use]
+    pub fn with_threads(mut self, threads: Option<usize>) -> Self {
+        self.fitted.config.threads = threads;
+        self
+    }
+
     /// The columns that it was fitted on, in order.
     #[must_use]
     pub fn columns(&self) -> &[String] {

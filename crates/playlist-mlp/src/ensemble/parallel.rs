@@ -4,7 +4,9 @@ use std::sync::{Mutex, PoisonError};
 
 /// How many threads are meant: `None` for as many as there are cores.
 pub(crate) fn n_threads(setting: Option<usize>) -> usize {
-    setting.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+    setting
+        .map(|threads| threads.max(1))
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
 /// Runs `work` on each chunk of `size` elements of `out`, told its number, each thread taking the next that is left. What

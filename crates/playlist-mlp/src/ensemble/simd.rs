@@ -1,8 +1,10 @@
-//! The arithmetic of the CPU engine: small dense kernels, written so that the compiler vectorises them, and
-//! compiled once for each instruction set that the processor may have (`pulp` picks at run time).
+//! The arithmetic of the CPU engine: small dense kernels, compiled once for each instruction set that the processor may
+//! have (`pulp` picks at run time). Products name their registers; plain loops over elements are left to the compiler.
 //!
 //! Every element is summed in one fixed order, so results do not depend on how work is split over threads.
 //! They may differ in the last bits between processors with and without fused multiply-add.
+
+use pulp::{Arch, Simd, WithSimd};
 
 /// Lanes that a kernel handles together: one AVX-512 register of `f32`.
 pub(crate) const LANES: usize = 16;
@@ -60,136 +62,144 @@ pub(crate) struct Shape {
     pub n: usize,
 }
 
-dispatched! {
-    /// `c += scale * a b`, with `c` strided like `a` and `b`.
-    pub(crate) fn multiply_add(a: View<'a>, b: View<'a>, c: &'a mut [f32], stride: usize, shape: Shape, scale: f32)
-        = multiply_add_body
+/// `c += scale * a b`, with `c` strided like `a` and `b`.
+pub(crate) fn multiply_add(a: View<'_>, b: View<'_>, c: &mut [f32], stride: usize, shape: Shape, scale: f32) {
+    Arch::new().dispatch(MultiplyAdd {
+        a,
+        b,
+        c,
+        stride,
+        shape,
+        scale,
+    });
 }
 
-#[inline(always)]
-fn multiply_add_body<const FUSED: bool>(
-    a: View<'_>,
-    b: View<'_>,
-    c: &mut [f32],
+struct MultiplyAdd<'a> {
+    a: View<'a>,
+    b: View<'a>,
+    c: &'a mut [f32],
     stride: usize,
     shape: Shape,
     scale: f32,
-) {
-    const TILE: usize = 2 * LANES;
-    let mut packed = vec![0.0; shape.k * TILE];
-    let mut column = 0;
-    while column < shape.n {
-        // Rows of b lie far apart: a tile of columns is brought together once for all rows of a.
-        let width = match shape.n - column {
-            TILE.. => TILE,
-            LANES..TILE => LANES,
-            _ => 1,
-        };
-        for (p, packed) in packed.chunks_exact_mut(width).take(shape.k).enumerate() {
-            packed.copy_from_slice(&b.values[p * b.stride + column..][..width]);
-        }
-        let out = &mut c[column..];
-        match width {
-            TILE => column_tile::<FUSED, TILE>(a, &packed, out, stride, shape, scale),
-            LANES => column_tile::<FUSED, LANES>(a, &packed, out, stride, shape, scale),
-            _ => column_tile::<FUSED, 1>(a, &packed, out, stride, shape, scale),
-        }
-        column += width;
-    }
 }
 
-/// `WIDTH` columns of the product, six rows at a time.
-#[inline(always)]
-fn column_tile<const FUSED: bool, const WIDTH: usize>(
-    a: View<'_>,
-    packed: &[f32],
-    c: &mut [f32],
-    stride: usize,
-    shape: Shape,
-    scale: f32,
-) {
-    const ROWS: usize = 6;
-    let mut row = 0;
-    while row + ROWS <= shape.m {
-        let a_rows = &a.values[row * a.stride..];
-        tile::<FUSED, ROWS, WIDTH>(
-            a_rows,
-            a.stride,
-            packed,
-            &mut c[row * stride..],
-            stride,
-            shape.k,
-            scale,
-        );
-        row += ROWS;
-    }
-    while row < shape.m {
-        let a_rows = &a.values[row * a.stride..];
-        tile::<FUSED, 1, WIDTH>(
-            a_rows,
-            a.stride,
-            packed,
-            &mut c[row * stride..],
-            stride,
-            shape.k,
-            scale,
-        );
-        row += 1;
-    }
-}
+impl WithSimd for MultiplyAdd<'_> {
+    type Output = ();
 
-/// One tile, whose sums stay in registers.
-#[inline(always)]
-fn tile<const FUSED: bool, const ROWS: usize, const WIDTH: usize>(
-    a: &[f32],
-    a_stride: usize,
-    packed: &[f32],
-    c: &mut [f32],
-    stride: usize,
-    k: usize,
-    scale: f32,
-) {
-    let mut sums = [[0.0_f32; WIDTH]; ROWS];
-    let a: [&[f32]; ROWS] = std::array::from_fn(|r| &a[r * a_stride..][..k]);
-    for (p, b_row) in packed.as_chunks::<WIDTH>().0[..k].iter().enumerate() {
-        for (a, sum) in a.iter().zip(&mut sums) {
-            for i in 0..WIDTH {
-                sum[i] = madd::<FUSED>(a[p], b_row[i], sum[i]);
+    /// Two registers of columns at a time, six rows of them.
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        const ROWS: usize = 6;
+        let Self {
+            a,
+            b,
+            c,
+            stride,
+            shape,
+            scale,
+        } = self;
+        let tile = 2 * S::F32_LANES;
+        let zero = simd.splat_f32s(0.0);
+        let mut packed = vec![[zero; 2]; shape.k];
+        for column in (0..shape.n).step_by(tile) {
+            // Rows of b lie far apart: a tile of columns is brought together once for all rows of a.
+            let width = tile.min(shape.n - column);
+            for (p, packed) in packed.iter_mut().enumerate() {
+                let row = &b.values[p * b.stride + column..][..width];
+                let (whole, rest) = S::as_simd_f32s(row);
+                *packed = match whole {
+                    [first, second, ..] => [*first, *second],
+                    [first] => [*first, simd.partial_load_f32s(rest)],
+                    [] => [simd.partial_load_f32s(rest), zero],
+                };
             }
-        }
-    }
-    for (r, sum) in sums.iter().enumerate() {
-        let c_row = &mut c[r * stride..][..WIDTH];
-        for i in 0..WIDTH {
-            c_row[i] += scale * sum[i];
-        }
-    }
-}
-
-dispatched! {
-    /// `c = transposed(a) b`, where `a` is `[k, m]` and `b` `[k, n]`, both packed; `m` is a multiple of 8.
-    pub(crate) fn multiply_transposed(a: &'a [f32], b: &'a [f32], c: &'a mut [f32], shape: Shape)
-        = multiply_transposed_body
-}
-
-#[inline(always)]
-fn multiply_transposed_body<const FUSED: bool>(a: &[f32], b: &[f32], c: &mut [f32], shape: Shape) {
-    const ROWS: usize = 8;
-    let Shape { m, k, n } = shape;
-    for row in (0..m).step_by(ROWS) {
-        for column in (0..n).step_by(LANES) {
-            let mut sums = [[0.0_f32; LANES]; ROWS];
-            for p in 0..k {
-                let a_row = &a[p * m + row..][..ROWS];
-                let b_row = &b[p * n + column..][..LANES];
-                for r in 0..ROWS {
-                    for i in 0..LANES {
-                        sums[r][i] = madd::<FUSED>(a_row[r], b_row[i], sums[r][i]);
-                    }
+            let mut row = 0;
+            while row < shape.m {
+                let out = &mut c[row * stride + column..];
+                let a = View {
+                    values: &a.values[row * a.stride..],
+                    ..a
+                };
+                if row + ROWS <= shape.m {
+                    add_tile::<S, ROWS>(simd, a, &packed, out, stride, width, scale);
+                    row += ROWS;
+                } else {
+                    add_tile::<S, 1>(simd, a, &packed, out, stride, width, scale);
+                    row += 1;
                 }
             }
-            for (r, sum) in sums.iter().enumerate() {
-                c[(row + r) * n + column..][..LANES].copy_from_slice(sum);
+        }
+    }
+}
+
+/// Adds a tile of the product to `R` rows of `c`, `width` columns of it; `packed` is two registers a row of b, zeros behind the last column.
+#[inline(always)]
+fn add_tile<S: Simd, const R: usize>(
+    simd: S,
+    a: View<'_>,
+    packed: &[[S::f32s; 2]],
+    c: &mut [f32],
+    stride: usize,
+    width: usize,
+    scale: f32,
+) {
+    let a: [&[f32]; R] = std::array::from_fn(|row| &a.values[row * a.stride..][..packed.len()]);
+    let mut sums = [[simd.splat_f32s(0.0); 2]; R];
+    for (p, b) in packed.iter().enumerate() {
+        for row in 0..R {
+            let a = simd.splat_f32s(a[row][p]);
+            sums[row][0] = simd.mul_add_e_f32s(a, b[0], sums[row][0]);
+            sums[row][1] = simd.mul_add_e_f32s(a, b[1], sums[row][1]);
+        }
+    }
+    let scale = simd.splat_f32s(scale);
+    for row in 0..R {
+        let (whole, rest) = S::as_mut_simd_f32s(&mut c[row * stride..][..width]);
+        let n_whole = whole.len();
+        for (c, sum) in whole.iter_mut().zip(sums[row]) {
+            *c = simd.mul_add_e_f32s(scale, sum, *c);
+        }
+        if !rest.is_empty() {
+            let sum = simd.mul_add_e_f32s(scale, sums[row][n_whole], simd.partial_load_f32s(rest));
+            simd.partial_store_f32s(rest, sum);
+        }
+    }
+}
+
+/// `c = transposed(a) b`, where `a` is `[k, m]` and `b` `[k, n]`, both packed; `m` is a multiple of 8, `n` of 16.
+pub(crate) fn multiply_transposed(a: &[f32], b: &[f32], c: &mut [f32], shape: Shape) {
+    Arch::new().dispatch(MultiplyTransposed { a, b, c, shape });
+}
+
+struct MultiplyTransposed<'a> {
+    a: &'a [f32],
+    b: &'a [f32],
+    c: &'a mut [f32],
+    shape: Shape,
+}
+
+impl WithSimd for MultiplyTransposed<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        const ROWS: usize = 8;
+        let Shape { m, k, n } = self.shape;
+        let registers = n / S::F32_LANES;
+        let (b, _) = S::as_simd_f32s(&self.b[..k * n]);
+        let (c, _) = S::as_mut_simd_f32s(self.c);
+        for row in (0..m).step_by(ROWS) {
+            for column in 0..registers {
+                let mut sums = [simd.splat_f32s(0.0); ROWS];
+                for (a, b) in self.a.chunks_exact(m).zip(b.chunks_exact(registers)) {
+                    let (a, b) = (&a[row..][..ROWS], b[column]);
+                    for r in 0..ROWS {
+                        sums[r] = simd.mul_add_e_f32s(simd.splat_f32s(a[r]), b, sums[r]);
+                    }
+                }
+                for (r, sum) in sums.into_iter().enumerate() {
+                    c[(row + r) * registers + column] = sum;
+                }
             }
         }
     }
