@@ -1,5 +1,11 @@
 //! Training of all networks at once on a Burn device: the same steps as the CPU engine, as batched products and
 //! with Burn's autodiff.
+//!
+//! The device is kept fed: rows and targets are uploaded once, the order of rows and the masks once an epoch, and losses
+//! are read once an epoch; best parameters stay on the device until the end.
+
+use std::ops::Range;
+use std::rc::Rc;
 
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 
@@ -31,22 +37,25 @@ pub(crate) fn train_on_device(
     told: &mut dyn FnMut(MemberEpoch),
 ) -> Result<Vec<Vec<f32>>> {
     let device = plan.backend.device()?;
-    let start = rows.iter().enumerate();
-    let start = start.map(|(member, rows)| initial_parameters(shape, data, &rows.train, plan.seed, member));
-    let mut best: Vec<(f64, Vec<f32>)> = start.map(|p| (f64::INFINITY, p)).collect();
-    let initial: Vec<Vec<f32>> = best.iter().map(|(_, p)| p.clone()).collect();
+    let initial: Vec<Vec<f32>> = rows
+        .iter()
+        .enumerate()
+        .map(|(member, rows)| initial_parameters(shape, data, &rows.train, plan.seed, member))
+        .collect();
     let mut trainer = DeviceTrainer::new(shape, data, rows, plan, &initial, &device);
+    // Networks share what they have in common: it is read back once, at the end.
+    let mut best: Vec<(f64, Option<Rc<EnsembleNetwork>>)> = vec![(f64::INFINITY, None); rows.len()];
     for epoch in 0..plan.schedule.epochs {
         if plan.stop.is_requested() {
             break;
         }
         let train_losses = trainer.epoch()?;
         let losses = if plan.schedule.watches(epoch) {
-            let members = trainer.network().to_members(plan.backend)?;
             let losses = trainer.held_out_losses(rows)?;
-            for ((best, loss), p) in best.iter_mut().zip(&losses).zip(members) {
+            let network = Rc::new(trainer.network());
+            for (best, loss) in best.iter_mut().zip(&losses) {
                 if !loss.is_nan() && *loss < best.0 {
-                    *best = (*loss, p);
+                    *best = (*loss, Some(Rc::clone(&network)));
                 }
             }
             losses
@@ -62,11 +71,24 @@ pub(crate) fn train_on_device(
         }
     }
     // A network that was never looked at is kept as it is.
-    let last = trainer.network().to_members(plan.backend)?;
-    let kept = best.into_iter().zip(last);
-    Ok(kept
-        .map(|((loss, best), last)| if loss.is_finite() { best } else { last })
-        .collect())
+    let last = Rc::new(trainer.network());
+    let best: Vec<Rc<EnsembleNetwork>> = best
+        .into_iter()
+        .map(|(_, network)| network.unwrap_or_else(|| Rc::clone(&last)))
+        .collect();
+    let mut kept = vec![Vec::new(); rows.len()];
+    for (at, network) in best.iter().enumerate() {
+        if !kept[at].is_empty() {
+            continue;
+        }
+        let members = network.to_members(plan.backend)?;
+        for (member, parameters) in members.into_iter().enumerate() {
+            if Rc::ptr_eq(&best[member], network) {
+                kept[member] = parameters;
+            }
+        }
+    }
+    Ok(kept)
 }
 
 struct DeviceTrainer<'a> {
@@ -76,6 +98,11 @@ struct DeviceTrainer<'a> {
     device: &'a Device,
     /// All rows, encoded, `[n_samples, n_inputs]`.
     x: Tensor<2>,
+    /// What the outputs of all rows should be, `[n_samples, n_outputs]`.
+    targets: Tensor<2>,
+    /// The rows that each network is watched on, padded with row 0: `[n_members * n_held_out]`.
+    held_out: Tensor<1, Int>,
+    n_held_out: usize,
     parameters: Vec<Tensor<3>>,
     /// The two moments of each parameter.
     moments: Vec<[Tensor<3>; 2]>,
@@ -83,13 +110,28 @@ struct DeviceTrainer<'a> {
     step: usize,
 }
 
+/// The most values of a mask that are uploaded at once: 64 MiB.
+const MASK_VALUES: usize = 1 << 24;
+
+/// The batches of a stretch of steps, uploaded together: an epoch, or a part of it where there are very many rows.
+struct Stretch {
+    /// The rows of a batch, of the largest of the epoch.
+    rows: usize,
+    /// `[n_steps * n_members * rows]`, padded with row 0.
+    order: Tensor<1, Int>,
+    /// `[n_steps * n_members, rows, 1]`: one over the rows of the network's batch, 0 where padded.
+    weights: Tensor<3>,
+    /// One a hidden layer, `[n_steps * n_members, rows, width]`.
+    masks: Vec<Tensor<3>>,
+}
+
 /// The batches of one step.
 struct Batch {
-    /// `[n_members, rows, n_inputs]`, padded with row 0.
+    /// `[n_members, rows, n_inputs]`.
     x: Tensor<3>,
     /// `[n_members, rows, n_outputs]`.
     targets: Tensor<3>,
-    /// `[n_members, rows, 1]`: one over the rows of the network's batch, 0 where padded.
+    /// `[n_members, rows, 1]`.
     weights: Tensor<3>,
     masks: Vec<Tensor<3>>,
 }
@@ -111,7 +153,22 @@ impl<'a> DeviceTrainer<'a> {
             .iter()
             .map(|parameter| [parameter.zeros_like(), parameter.zeros_like()]);
         let random = rows.iter().enumerate();
+        let mut targets = vec![0.0; all.len() * shape.n_outputs];
+        for (row, target) in targets.chunks_exact_mut(shape.n_outputs).enumerate() {
+            data.targets.smoothed(row, plan.label_smoothing, target);
+        }
+        let n_held_out = rows.iter().map(|rows| rows.held_out.len()).max().unwrap_or(0);
+        let mut held_out = vec![0; rows.len() * n_held_out];
+        for (member, rows) in rows.iter().enumerate() {
+            for (at, row) in held_out[member * n_held_out..].iter_mut().zip(&rows.held_out) {
+                *at = *row as i32;
+            }
+        }
+        let n_held_out_rows = held_out.len();
         Self {
+            targets: Tensor::from_data(TensorData::new(targets, [all.len(), shape.n_outputs]), device),
+            held_out: Tensor::from_data(TensorData::new(held_out, [n_held_out_rows]), device),
+            n_held_out,
             shape,
             data,
             plan,
@@ -136,11 +193,22 @@ impl<'a> DeviceTrainer<'a> {
             random.shuffle();
         }
         let steps = self.plan.schedule.steps_per_epoch;
+        let ranges = self
+            .random
+            .iter()
+            .flat_map(|random| (0..steps).map(|step| random.batch(step, steps)));
+        let rows = ranges.map(|range| range.len()).max().unwrap_or(0);
+        let step_values = self.random.len() * rows * self.shape.width;
+        let at_once = (MASK_VALUES / step_values.max(1)).clamp(1, steps);
         let mut sum = Tensor::<3>::zeros([self.random.len(), 1, 1], self.device);
-        for batch in 0..steps {
-            let batch = self.batch(batch);
-            sum = sum + self.take_step(batch);
-            self.step += 1;
+        for start in (0..steps).step_by(at_once) {
+            let end = steps.min(start + at_once);
+            let stretch = self.stretch(start..end, rows);
+            for step in 0..end - start {
+                let batch = self.batch(&stretch, step);
+                sum = sum + self.take_step(batch);
+                self.step += 1;
+            }
         }
         let losses = read_values(sum, self.plan.backend)?;
         Ok(losses
@@ -153,50 +221,63 @@ impl<'a> DeviceTrainer<'a> {
         Tensor::from_data(TensorData::new(values, sizes), self.device)
     }
 
-    /// Gathers step `batch` of the epoch for every network.
-    fn batch(&mut self, batch: usize) -> Batch {
-        let steps = self.plan.schedule.steps_per_epoch;
-        let (n, n_outputs, width) = (self.random.len(), self.shape.n_outputs, self.shape.width);
-        let ranges: Vec<_> = self
-            .random
-            .iter()
-            .map(|random| random.batch(batch, steps))
-            .collect();
-        let rows = ranges.iter().map(ExactSizeIterator::len).max().unwrap_or(0);
-        let rate = self.plan.schedule.dropout(self.step);
-        let (mut order, mut targets) = (vec![0; n * rows], vec![0.0; n * rows * n_outputs]);
-        let mut weights = vec![0.0; n * rows];
-        let mut masks = vec![vec![1.0; n * rows * width]; if rate > 0.0 { self.shape.n_hidden } else { 0 }];
-        for (member, (random, range)) in self.random.iter_mut().zip(ranges).enumerate() {
-            let len = range.len();
-            for (at, &row) in random.order[range].iter().enumerate() {
-                let at = member * rows + at;
-                order[at] = row as i32;
-                weights[at] = 1.0 / len as f32;
-                let target = &mut targets[at * n_outputs..][..n_outputs];
-                self.data
-                    .targets
-                    .smoothed(row as usize, self.plan.label_smoothing, target);
-            }
-            // A batch without rows takes no step, nor a mask.
-            for mask in &mut masks {
-                fill_mask(
-                    &mut random.mask,
-                    rate,
-                    &mut mask[member * rows * width..][..len * width],
-                );
+    /// Uploads what the batches `steps` of the epoch need besides the rows: which, how heavy, and what is dropped.
+    fn stretch(&mut self, steps: Range<usize>, rows: usize) -> Stretch {
+        let (n, width) = (self.random.len(), self.shape.width);
+        let (n_batches, n_steps) = (steps.len() * n, self.plan.schedule.steps_per_epoch);
+        let mut order = vec![0; n_batches * rows];
+        let mut weights = vec![0.0; n_batches * rows];
+        let n_masks = if self.plan.schedule.dropout(self.step) > 0.0 {
+            self.shape.n_hidden
+        } else {
+            0
+        };
+        let mut masks = vec![vec![1.0; n_batches * rows * width]; n_masks];
+        for (at, step) in steps.enumerate() {
+            let rate = self.plan.schedule.dropout(self.step + at);
+            for (member, random) in self.random.iter_mut().enumerate() {
+                let (start, range) = ((at * n + member) * rows, random.batch(step, n_steps));
+                let len = range.len();
+                for (at, row) in order[start..].iter_mut().zip(&random.order[range]) {
+                    *at = *row as i32;
+                }
+                weights[start..][..len].fill(1.0 / len as f32);
+                // A batch without rows takes no step, nor a mask.
+                for mask in &mut masks {
+                    fill_mask(&mut random.mask, rate, &mut mask[start * width..][..len * width]);
+                }
             }
         }
-        let order = Tensor::<1, Int>::from_data(TensorData::new(order, [n * rows]), self.device);
-        let x = self.x.clone().select(0, order);
-        Batch {
-            x: x.reshape([n, rows, self.shape.n_inputs()]),
-            targets: self.tensor(targets, [n, rows, n_outputs]),
-            weights: self.tensor(weights, [n, rows, 1]),
+        let n_rows = order.len();
+        Stretch {
+            rows,
+            order: Tensor::from_data(TensorData::new(order, [n_rows]), self.device),
+            weights: self.tensor(weights, [n_batches, rows, 1]),
             masks: masks
                 .into_iter()
-                .map(|mask| self.tensor(mask, [n, rows, width]))
+                .map(|mask| self.tensor(mask, [n_batches, rows, width]))
                 .collect(),
+        }
+    }
+
+    /// Gathers batch `step` of a stretch for every network, on the device.
+    fn batch(&self, stretch: &Stretch, step: usize) -> Batch {
+        let (n, rows) = (self.random.len(), stretch.rows);
+        let order = stretch.order.clone().narrow(0, step * n * rows, n * rows);
+        let part = |all: &Tensor<3>| all.clone().narrow(0, step * n, n);
+        Batch {
+            x: self
+                .x
+                .clone()
+                .select(0, order.clone())
+                .reshape([n, rows, self.shape.n_inputs()]),
+            targets: self
+                .targets
+                .clone()
+                .select(0, order)
+                .reshape([n, rows, self.shape.n_outputs]),
+            weights: part(&stretch.weights),
+            masks: stretch.masks.iter().map(part).collect(),
         }
     }
 
@@ -249,14 +330,16 @@ impl<'a> DeviceTrainer<'a> {
 
     /// The log loss of each network on the rows that it was not trained on; NaN where there are none.
     fn held_out_losses(&self, rows: &[MemberRows]) -> Result<Vec<f64>> {
-        let logits = read_values(self.network().forward(self.x.clone()), self.plan.backend)?;
+        let sizes = [rows.len(), self.n_held_out, self.shape.n_inputs()];
+        let x = self.x.clone().select(0, self.held_out.clone()).reshape(sizes);
+        let logits = read_values(self.network().forward_each(x, &[]), self.plan.backend)?;
         let n_outputs = self.shape.n_outputs;
-        let each = logits.chunks_exact(logits.len() / rows.len()).zip(rows);
+        let each = logits
+            .chunks_exact((self.n_held_out * n_outputs).max(1))
+            .zip(rows);
         let losses = each.map(|(logits, rows)| {
-            let held_out = rows.held_out.iter();
-            let picked = held_out.flat_map(|row| &logits[*row as usize * n_outputs..][..n_outputs]);
-            let picked: Vec<f32> = picked.copied().collect();
-            log_loss(&picked, self.data.targets, &rows.held_out)
+            let logits = &logits[..rows.held_out.len() * n_outputs];
+            log_loss(logits, self.data.targets, &rows.held_out)
         });
         Ok(losses.collect())
     }

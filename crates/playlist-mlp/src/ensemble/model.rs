@@ -13,6 +13,7 @@ use super::member::NetworkShape;
 use super::parallel::{in_chunks, n_threads};
 use super::targets::{Head, sigmoid};
 use super::{EnsembleConfig, EnsembleNetwork};
+use crate::training::read_values;
 use crate::{Backend, Result};
 
 /// Probabilities below this count as this in a geometric mean, so that no single opinion can be final.
@@ -20,6 +21,9 @@ const LEAST: f32 = 1e-7;
 
 /// Rows that a thread takes at once.
 const CHUNK_ROWS: usize = 512;
+
+/// Rows that a Burn device gets at once.
+const DEVICE_ROWS: usize = 16_384;
 
 /// A fitted ensemble: networks, kernel machines, and what joins them.
 #[derive(Clone, Debug, PartialEq)]
@@ -173,6 +177,35 @@ impl Ensemble {
             .dense(&shape.n_bins, &rows);
         let data = TensorData::new(values, [x.n_samples(), shape.n_inputs()]);
         Ok(Tensor::from_data(data, &backend.device()?))
+    }
+
+    /// The logits that each network gives on the device of `backend`, `[n_members, n_samples, n_outputs]`, row-major. Rows
+    /// are uploaded in chunks, so that the device never holds more than one.
+    ///
+    /// # Errors
+    /// As [`Classifier::predict_proba`]; those of [`Backend::device`]; [`Error::Device`](crate::Error::Device) when
+    /// nothing can be read back.
+    pub fn predict_member_logits_on(&self, x: &FeatureMatrix, backend: Backend) -> Result<Vec<f32>> {
+        self.check_input(x)?;
+        let network = self.network(backend)?;
+        let device = backend.device()?;
+        let Fitted { encoder, shape, .. } = &self.fitted;
+        let mut members = vec![Vec::with_capacity(x.n_samples() * shape.n_outputs); self.n_members()];
+        for start in (0..x.n_samples()).step_by(DEVICE_ROWS) {
+            let rows = start..x.n_samples().min(start + DEVICE_ROWS);
+            let numbers: Vec<u32> = (0..rows.len() as u32).collect();
+            let data = TensorData::new(
+                encoder.network_input(x, rows).dense(&shape.n_bins, &numbers),
+                [numbers.len(), shape.n_inputs()],
+            );
+            let logits = read_values(network.forward(Tensor::from_data(data, &device)), backend)?;
+            let each = logits.chunks_exact(numbers.len() * shape.n_outputs);
+            members
+                .iter_mut()
+                .zip(each)
+                .for_each(|(member, logits)| member.extend_from_slice(logits));
+        }
+        Ok(members.concat())
     }
 
     /// The logits that each network gives on the CPU engine, `[n_members, n_samples, n_outputs]`, row-major.

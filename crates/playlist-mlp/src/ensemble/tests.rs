@@ -228,6 +228,17 @@ fn the_module_agrees_with_the_cpu_engine() {
     }
 }
 
+/// More rows than a device gets at once; tolerance as above.
+#[test]
+fn a_device_predicts_in_chunks() {
+    let (x, y) = table(300, 2, |row| usize::from(row[0] > 0.5));
+    let model = quick().fit(&x, &y).unwrap();
+    let (many, _) = table(20_000, 2, |_| 0);
+    let expected = model.predict_member_logits(&many).unwrap();
+    let found = model.predict_member_logits_on(&many, Backend::Flex).unwrap();
+    assert!(largest_difference(&found, &expected) < 1e-4);
+}
+
 /// Both engines take the same steps on the same rows with the same masks. Tolerance 2e-3 on probabilities after four
 /// epochs: Adam magnifies rounding where gradients are small.
 #[test]
