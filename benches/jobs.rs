@@ -246,6 +246,7 @@ fn folds(request: &Request) -> Result<Job> {
         models: vec![ModelName::Paper],
         fit: FitSettings {
             training: request.paper().training,
+            engine: Some(request.engine),
             ..FitSettings::default()
         },
         ..ExperimentConfig::default()

@@ -276,7 +276,8 @@ def folds(bench):
 
     request = {"job": "folds", "rows": len(x), "epochs": epochs, "data": bench.file("folds", x, y)}
     bench.compare("5 folds x 5 seeds of the paper network", request, {
-        "scikit-learn cross_val_score": side(by_sklearn), "PyTorch Adam(fused=True), 25 fits": side(by_torch)})
+        "scikit-learn cross_val_score": side(by_sklearn), "PyTorch Adam(fused=True), 25 fits": side(by_torch),
+        "Burn flex (`--engine burn`)": bench.ours.side(request | {"engine": "burn"})})
 
 
 def fit_logistic(bench):
