@@ -154,6 +154,11 @@ fn ids(raw: &RawTable, position: usize) -> Result<TextColumn> {
     Ok(ids)
 }
 
+/// The bytes of all cells together.
+fn n_bytes(cells: &StringChunked) -> usize {
+    cells.downcast_iter().map(|chunk| chunk.total_bytes_len()).sum()
+}
+
 /// Adds the id that a cell holds.
 pub(crate) fn push_id(ids: &mut TextColumn, text: &str) {
     // The plain case first, as in most files: it needs no parsing.
@@ -173,7 +178,11 @@ pub(crate) fn push_id(ids: &mut TextColumn, text: &str) {
 /// Titles and names: a song may well be called `Null`, so an empty cell alone is missing.
 fn texts(raw: &RawTable, position: usize) -> Result<TextColumn> {
     let cells = text_cells(raw, position)?;
-    Ok(cells.iter().map(|cell| cell.map(str::trim)).collect())
+    let mut texts = TextColumn::with_capacity(cells.len(), n_bytes(&cells));
+    cells
+        .iter()
+        .for_each(|cell| texts.push(cell.unwrap_or_default().trim()));
+    Ok(texts)
 }
 
 fn codes(raw: &RawTable, position: usize) -> Result<CodedColumn> {

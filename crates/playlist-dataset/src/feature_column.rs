@@ -164,11 +164,23 @@ fn numbers(raw: &RawTable, position: usize) -> Result<Vec<f32>> {
         expected: "numbers",
         found: column_at(raw, position).dtype().to_string(),
     };
-    let cast = column_at(raw, position)
-        .cast(&DataType::Float32)
-        .map_err(refused)?;
+    let column = column_at(raw, position);
+    let mut numbers = Vec::with_capacity(column.len());
+    if let Ok(values) = column.f64() {
+        for chunk in values.downcast_iter() {
+            match chunk.validity() {
+                None => numbers.extend(chunk.values().iter().map(|value| *value as f32)),
+                Some(_) => numbers.extend(
+                    chunk
+                        .iter()
+                        .map(|value| value.map_or(f32::NAN, |value| *value as f32)),
+                ),
+            }
+        }
+        return Ok(numbers);
+    }
+    let cast = column.cast(&DataType::Float32).map_err(refused)?;
     let values = cast.f32().map_err(refused)?;
-    let mut numbers = Vec::with_capacity(values.len());
     for chunk in values.downcast_iter() {
         match chunk.validity() {
             None => numbers.extend_from_slice(chunk.values()),

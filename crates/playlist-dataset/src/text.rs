@@ -10,6 +10,14 @@ pub(crate) struct TextColumn {
 }
 
 impl TextColumn {
+    /// An empty column with room for `n_rows` texts of `n_bytes` together.
+    pub(crate) fn with_capacity(n_rows: usize, n_bytes: usize) -> Self {
+        Self {
+            data: String::with_capacity(n_bytes),
+            ends: Vec::with_capacity(n_rows),
+        }
+    }
+
     pub(crate) fn push(&mut self, text: &str) {
         self.data.push_str(text);
         self.ends.push(self.data.len());
@@ -17,10 +25,8 @@ impl TextColumn {
 
     /// Columns one below the other.
     pub(crate) fn joined<'a>(columns: impl Iterator<Item = &'a Self> + Clone) -> Self {
-        let mut joined = Self {
-            data: String::with_capacity(columns.clone().map(|column| column.data.len()).sum()),
-            ends: Vec::with_capacity(columns.clone().map(|column| column.ends.len()).sum()),
-        };
+        let n_rows = columns.clone().map(Self::len).sum();
+        let mut joined = Self::with_capacity(n_rows, columns.clone().map(|column| column.data.len()).sum());
         for column in columns {
             let start = joined.data.len();
             joined.data.push_str(&column.data);

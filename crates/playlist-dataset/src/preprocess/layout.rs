@@ -4,7 +4,7 @@ use playlist_core::{AudioFeature, FeatureMatrix, Result};
 
 use super::config::{PreprocessorConfig, check_unique};
 use super::encoder::Encoder;
-use super::imputer::{Filling, Imputation, Step};
+use super::imputer::{Filling, Imputation, Step, is_missing};
 use super::method::ScalingMethod;
 use super::statistics::Columns;
 
@@ -89,6 +89,9 @@ impl Layout {
             .map(|name| x.column_index(name))
             .collect::<Result<_>>()?;
         let width = self.output_columns.len();
+        if let Some(encoded) = self.copied(x, &sources) {
+            return Ok(encoded);
+        }
         let values = x.to_nan_values();
         let mut encoded = vec![0.0; x.n_samples() * width];
         let rows = values
@@ -101,6 +104,31 @@ impl Layout {
             }
         }
         Ok(encoded)
+    }
+}
+
+impl Layout {
+    /// The values of `x` from the columns `sources`, where each is a number that stays as it is; `None` where one needs more.
+    fn copied(&self, x: &FeatureMatrix, sources: &[usize]) -> Option<Vec<f32>> {
+        let width = self.output_columns.len();
+        let is_plain = |step: &Step| step.encoder == Encoder::Number && step.filling.value.is_some();
+        if x.n_missing() > 0 || width != sources.len() || !self.steps.iter().all(is_plain) {
+            return None;
+        }
+        let mut copied = vec![0.0; x.n_samples() * width];
+        for (step, source) in self.steps.iter().zip(sources) {
+            let mut has_missing = false;
+            let inputs = x.values().iter().skip(*source).step_by(x.n_features());
+            let outputs = copied.iter_mut().skip(step.outputs.start).step_by(width);
+            for (input, output) in inputs.zip(outputs) {
+                *output = *input;
+                has_missing |= is_missing(step.feature, *input);
+            }
+            if has_missing {
+                return None;
+            }
+        }
+        Some(copied)
     }
 }
 

@@ -8,7 +8,7 @@ use std::io::Read;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use memchr::{memchr, memchr_iter, memchr2, memrchr};
+use memchr::{memchr, memchr_iter, memchr3, memrchr};
 use playlist_core::{AudioFeature, unit};
 
 use super::lines::LineNumbers;
@@ -239,7 +239,6 @@ impl Chunk {
         let cells = Cells {
             text,
             delimiter: plan.delimiter,
-            has_quotes: memchr(b'"', bytes).is_some(),
             has_returns: memchr(b'\r', bytes).is_some(),
         };
         let mut start = 0;
@@ -259,7 +258,7 @@ impl Chunk {
                 for target in targets.get(n_fields)? {
                     self.put(*target, &cell)?;
                 }
-                if cells.has_quotes {
+                if bytes[at] == b'"' {
                     self.n_lines += memchr_iter(b'\n', &bytes[at..end]).count();
                 }
                 n_fields += 1;
@@ -313,7 +312,6 @@ impl Chunk {
 struct Cells<'a> {
     text: &'a str,
     delimiter: u8,
-    has_quotes: bool,
     has_returns: bool,
 }
 
@@ -322,14 +320,11 @@ impl<'a> Cells<'a> {
     #[inline]
     fn next(&self, at: usize) -> Option<(Cow<'a, str>, usize)> {
         let bytes = self.text.as_bytes();
-        if self.has_quotes && bytes[at] == b'"' {
+        if bytes[at] == b'"' {
             return self.next_quoted(at);
         }
         let end = field_end(bytes, at, self.delimiter)?;
         let mut cell = &self.text[at..end];
-        if self.has_quotes && memchr(b'"', cell.as_bytes()).is_some() {
-            return None;
-        }
         if self.has_returns {
             if bytes[end] == b'\n' {
                 cell = cell.strip_suffix('\r').unwrap_or(cell);
@@ -369,26 +364,26 @@ fn blank_line(bytes: &[u8]) -> Option<usize> {
     line.iter().all(|byte| *byte == b' ').then_some(end + 1)
 }
 
-/// Where the field that begins at `at` ends: before a delimiter or a line break.
+/// Where the field that begins at `at` ends: before a delimiter or a line break, or before a quote, which must not be there.
 #[inline]
 fn field_end(bytes: &[u8], at: usize, delimiter: u8) -> Option<usize> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const TOPS: u64 = 0x8080_8080_8080_8080;
     // Eight bytes at a time: a byte equal to the one looked for is zero after `^`, and the lowest zero is found for sure.
     let zeros = |word: u64| word.wrapping_sub(ONES) & !word & TOPS;
-    let (delimiters, breaks) = (ONES * u64::from(delimiter), ONES * u64::from(b'\n'));
+    let [delimiters, breaks, quotes] = [delimiter, b'\n', b'"'].map(|byte| ONES * u64::from(byte));
     let mut from = at;
     while from < at + 32
         && let Some(eight) = bytes.get(from..).and_then(<[u8]>::first_chunk)
     {
         let word = u64::from_le_bytes(*eight);
-        let found = zeros(word ^ delimiters) | zeros(word ^ breaks);
+        let found = zeros(word ^ delimiters) | zeros(word ^ breaks) | zeros(word ^ quotes);
         if found != 0 {
             return Some(from + found.trailing_zeros() as usize / 8);
         }
         from += 8;
     }
-    memchr2(delimiter, b'\n', &bytes[from..]).map(|offset| from + offset)
+    memchr3(delimiter, b'\n', b'"', &bytes[from..]).map(|offset| from + offset)
 }
 
 /// The place behind the quote that closes a field, which was opened before `at`.
