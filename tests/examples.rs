@@ -678,6 +678,21 @@ fn bad_input_is_answered_as_the_readme_says() {
 }
 
 #[cfg(not(feature = "wgpu"))]
+/// Both engines take the same steps, so the tables agree to the digits shown; what no engine is, is refused.
+#[test]
+fn either_engine_gives_the_same_table() {
+    let auc = |engine: &str| {
+        let report = json(&["--model", "paper", "--epochs", "3", "--engine", engine]);
+        model(&report, "paper")["metrics"]["roc_auc"].as_f64().unwrap()
+    };
+    let (fused, burn) = (auc("fused"), auc("burn"));
+    // One pair of tracks out of 622,000 whose order rounding may change weighs 1.6e-6.
+    assert!((fused - burn).abs() < 1e-4, "{fused} {burn}");
+    let output = run(&["--model", "paper", "--engine", "steam"]);
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("expected `fused` or `burn`"));
+}
+
 #[test]
 fn a_backend_that_is_not_compiled_in_names_its_feature() {
     let output = run(&["--backend", "wgpu"]);

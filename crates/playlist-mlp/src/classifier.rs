@@ -446,9 +446,16 @@ impl MlpClassifier {
         let n_features = x.n_features();
         let n_outputs = MlpConfig::n_outputs(self.class_names.len());
         let mut logits = Vec::with_capacity(x.n_samples() * n_outputs);
+        // The device works on the next rows while the answer for the last is copied back.
+        let mut in_work: Option<Tensor<2>> = None;
         for rows in x.values().chunks(CHUNK_ROWS * n_features) {
             let data = TensorData::new(rows.to_vec(), [rows.len() / n_features, n_features]);
-            let output = self.model.forward(Tensor::from_data(data, &self.device));
+            let next = self.model.forward(Tensor::from_data(data, &self.device));
+            if let Some(output) = in_work.replace(next) {
+                logits.extend(read_values(output, self.config.backend)?);
+            }
+        }
+        if let Some(output) = in_work {
             logits.extend(read_values(output, self.config.backend)?);
         }
         Ok(logits)

@@ -5,7 +5,7 @@ use burn::nn::{BatchNorm, BatchNormConfig, Linear};
 use burn::tensor::{Device, Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 
-use crate::random::{Stream, dropout_mask, generator, uniform};
+use crate::random::{Stream, fill_dropout_mask, generator, uniform};
 use crate::{HiddenLayer, Initialization, MlpConfig, Normalization, Result};
 
 /// A feed-forward network: hidden layers (linear, normalisation, activation, dropout) and a linear output
@@ -103,25 +103,20 @@ impl Mlp {
     /// classes.
     #[must_use]
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        self.forward_with(x, None)
+        self.forward_training(x, &[])
     }
 
-    /// As [`Mlp::forward`], with hidden units dropped at random. On an autodiff device batch
-    /// normalisation uses and updates the batch's statistics.
-    pub(crate) fn forward_training(&self, x: Tensor<2>, rng: &mut ChaCha8Rng) -> Tensor<2> {
-        self.forward_with(x, (self.dropout > 0.0).then_some(rng))
-    }
-
-    fn forward_with(&self, mut x: Tensor<2>, mut dropout_rng: Option<&mut ChaCha8Rng>) -> Tensor<2> {
+    /// As [`Mlp::forward`], with the answers of the hidden layers times `masks`, one a layer or none. On an autodiff device
+    /// batch normalisation uses and updates the batch's statistics.
+    pub(crate) fn forward_training(&self, mut x: Tensor<2>, masks: &[Tensor<2>]) -> Tensor<2> {
         for (index, (layer, hidden)) in self.layers.iter().zip(&self.hidden).enumerate() {
             x = layer.forward(x); // [n_samples, width]
             if let Some(norm) = self.norms.get(index) {
                 x = norm.forward(x);
             }
             x = hidden.activation.forward(x);
-            if let Some(rng) = &mut dropout_rng {
-                let mask = dropout_mask(x.dims(), self.dropout, *rng, &x.device());
-                x = x * mask;
+            if let Some(mask) = masks.get(index) {
+                x = x * mask.clone();
             }
         }
         let last = self.layers.len() - 1;
@@ -211,6 +206,46 @@ impl Mlp {
             return Err(format!("expected {expected} arrays, found {}", arrays.len()));
         }
         Ok(model)
+    }
+}
+
+/// The masks of one epoch, on the device.
+pub(crate) struct DropoutMasks(Vec<Tensor<2>>);
+
+impl DropoutMasks {
+    /// Draws the masks of all batches, layer by layer within each, and copies them at once. Empty without dropout.
+    pub(crate) fn draw(
+        model: &Mlp,
+        n_samples: usize,
+        batch_size: usize,
+        rng: &mut ChaCha8Rng,
+        device: &Device,
+    ) -> Self {
+        if model.dropout == 0.0 {
+            return Self(Vec::new());
+        }
+        let widths = || model.hidden.iter().map(|layer| layer.width);
+        let mut masks: Vec<Vec<f32>> = widths().map(|width| vec![0.0; n_samples * width]).collect();
+        for start in (0..n_samples).step_by(batch_size) {
+            let end = (start + batch_size).min(n_samples);
+            for (mask, width) in masks.iter_mut().zip(widths()) {
+                fill_dropout_mask(model.dropout, rng, &mut mask[start * width..end * width]);
+            }
+        }
+        let tensors = masks.into_iter().zip(widths());
+        Self(
+            tensors
+                .map(|(mask, width)| Tensor::from_data(TensorData::new(mask, [n_samples, width]), device))
+                .collect(),
+        )
+    }
+
+    /// The masks of some rows, as the autodiff device takes them.
+    pub(crate) fn rows(&self, range: std::ops::Range<usize>) -> Vec<Tensor<2>> {
+        let masks = self.0.iter();
+        masks
+            .map(|mask| Tensor::from_inner(mask.clone().slice([range.clone()])))
+            .collect()
     }
 }
 

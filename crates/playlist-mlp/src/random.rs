@@ -52,18 +52,6 @@ pub(crate) fn uniform<const D: usize>(
 }
 
 /// Inverted dropout: 0 with probability `dropout`, else 1 / (1 - dropout), so that means are kept.
-pub(crate) fn dropout_mask<const D: usize>(
-    shape: [usize; D],
-    dropout: f64,
-    rng: &mut impl Rng,
-    device: &Device,
-) -> Tensor<D> {
-    let mut values = vec![0.0; shape.iter().product()];
-    fill_dropout_mask(dropout, rng, &mut values);
-    Tensor::from_data(TensorData::new(values, shape), device)
-}
-
-/// As [`dropout_mask`], into a slice.
 pub(crate) fn fill_dropout_mask(dropout: f64, rng: &mut impl Rng, mask: &mut [f32]) {
     let (dropped, scale) = (dropout as f32, (1.0 / (1.0 - dropout)) as f32);
     for factor in mask {

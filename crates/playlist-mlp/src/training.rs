@@ -10,6 +10,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::model::DropoutMasks;
 use crate::observer::{StopSignal, TrainingObserver};
 use crate::random::{Stream, generator};
 use crate::{Backend, EpochRecord, Error, History, Loss, Mlp, MlpConfig, Result, StopReason};
@@ -499,12 +500,20 @@ impl Steps for BurnSteps<'_> {
         let config = self.config;
         self.order.shuffle(&mut self.shuffle_rng);
         let shuffled = self.parts.train.shuffled(&self.order, self.device);
+        let masks = DropoutMasks::draw(
+            &self.model,
+            shuffled.n_samples(),
+            config.batch_size,
+            &mut self.dropout_rng,
+            self.device,
+        );
         let mut sum = Tensor::<1>::zeros([1], self.device);
+        let mut start = 0;
         for (x, targets) in shuffled.chunks(config.batch_size) {
             let n_samples = x.dims()[0];
-            let logits = self
-                .model
-                .forward_training(Tensor::from_inner(x), &mut self.dropout_rng);
+            let masks = masks.rows(start..start + n_samples);
+            start += n_samples;
+            let logits = self.model.forward_training(Tensor::from_inner(x), &masks);
             let (loss, gradient) = config.loss.value_and_gradient(logits.clone().inner(), targets);
             // The gradient of this sum at the logits is the gradient of the loss there.
             let gradients = (logits * Tensor::from_inner(gradient)).sum().backward();

@@ -41,9 +41,9 @@ impl Level {
 
     /// Every one that this processor has, the portable one first.
     #[cfg(test)]
-    pub(crate) fn all() -> Vec<Self> {
+    pub(crate) fn all() -> [Self; 3] {
         let best = Self::best();
-        vec![Self(Arch::Scalar), best.narrow(), best]
+        [Self(Arch::Scalar), best.narrow(), best]
     }
 }
 
