@@ -130,7 +130,7 @@ impl GrowingTable {
     /// Begins a file at `path`, or goes on with the one there from `state`: what was written after it is cut off.
     ///
     /// # Errors
-    /// [`Error::Write`]; [`Error::Busy`] while another process writes it; [`Error::NotAsLeft`] for a file that is shorter than
+    /// [`playlist_core::Error::Write`]; [`Error::Busy`] while another process writes it; [`Error::NotAsLeft`] for a file that is shorter than
     /// `state` says.
     pub fn open(path: &Path, format: TableFormat, state: Option<&TableState>) -> Result<Self> {
         let failed = |source| write_error(path, source);
@@ -198,7 +198,7 @@ impl GrowingTable {
     /// Adds the next part.
     ///
     /// # Errors
-    /// [`Error::Write`].
+    /// [`playlist_core::Error::Write`].
     pub fn append(&mut self, part: Encoded) -> Result<()> {
         let failed = |source| write_error(&self.path, source);
         self.file.write_all(&part.bytes).map_err(failed)?;
@@ -227,7 +227,7 @@ impl GrowingTable {
     /// How far it has grown; what it has is on the disk by then.
     ///
     /// # Errors
-    /// [`Error::Write`].
+    /// [`playlist_core::Error::Write`].
     pub fn state(&self) -> Result<TableState> {
         self.file
             .sync_data()
@@ -242,7 +242,7 @@ impl GrowingTable {
     /// Ends the file and puts it at `path`, in one step.
     ///
     /// # Errors
-    /// [`Error::Write`]; [`playlist_core::Error::FileExists`] for a file that may not be replaced.
+    /// [`playlist_core::Error::Write`]; [`playlist_core::Error::FileExists`] for a file that may not be replaced.
     pub fn finish(mut self, path: &Path, overwrite: Overwrite) -> Result<()> {
         let failed = |source| write_error(path, source);
         if let Some(footer) = &self.footer {
