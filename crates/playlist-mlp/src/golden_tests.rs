@@ -133,20 +133,7 @@ fn twenty_steps_agree_with_pytorch() {
     let device = backend.device().unwrap();
     for case in golden.training {
         let what = format!("{} {:?} {} outputs", case.optimizer, case.loss, case.n_outputs);
-        let (optimizer, learning_rate, decay) = match case.optimizer.as_str() {
-            "adam" => (OptimizerConfig::adam(), 0.01, 0.0),
-            "adam-decay" => (OptimizerConfig::adam(), 0.01, 0.1),
-            "sgd" => (OptimizerConfig::sgd(), 0.1, 0.0),
-            "sgd-momentum" => (OptimizerConfig::Sgd { momentum: 0.9 }, 0.1, 0.0),
-            other => panic!("unknown optimizer {other}"),
-        };
-        let config = TrainingConfig::default()
-            .with_loss(case.loss)
-            .with_optimizer(optimizer)
-            .with_learning_rate(learning_rate)
-            .with_weight_decay(decay)
-            .with_batch_size(20)
-            .with_epochs(20);
+        let config = training_config(&case);
         let mut network = MlpConfig::new(&[5, 3], Activation::Relu);
         network.hidden[1].activation = Activation::Sigmoid;
         let n_classes = case.n_outputs.max(2);
@@ -192,6 +179,24 @@ fn twenty_steps_agree_with_pytorch() {
             assert_close(&logits, &case.logits, 2e-5, &what);
         }
     }
+}
+
+/// Twenty steps, each on all rows.
+fn training_config(case: &TrainingCase) -> TrainingConfig {
+    let (optimizer, learning_rate, decay) = match case.optimizer.as_str() {
+        "adam" => (OptimizerConfig::adam(), 0.01, 0.0),
+        "adam-decay" => (OptimizerConfig::adam(), 0.01, 0.1),
+        "sgd" => (OptimizerConfig::sgd(), 0.1, 0.0),
+        "sgd-momentum" => (OptimizerConfig::Sgd { momentum: 0.9 }, 0.1, 0.0),
+        other => panic!("unknown optimizer {other}"),
+    };
+    TrainingConfig::default()
+        .with_loss(case.loss)
+        .with_optimizer(optimizer)
+        .with_learning_rate(learning_rate)
+        .with_weight_decay(decay)
+        .with_batch_size(20)
+        .with_epochs(20)
 }
 
 /// Compares the losses of all epochs and returns the network.

@@ -390,6 +390,31 @@ impl<C> Trained<C> {
 }
 
 impl Loop<'_, '_> {
+    /// One epoch and its record.
+    fn epoch<S: Steps>(&mut self, epoch: usize, steps: &mut S) -> Result<(EpochRecord, bool)> {
+        let train_loss = steps.epoch()?;
+        if !train_loss.is_finite() {
+            return Err(Error::NonFiniteLoss {
+                epoch,
+                loss: train_loss as f32,
+                learning_rate: self.config.learning_rate,
+            });
+        }
+        let (valid_loss, test_loss) = steps.watched_losses()?;
+        let record = EpochRecord {
+            epoch,
+            train_loss,
+            valid_loss,
+            test_loss,
+        };
+        let n_epochs = self.config.epochs;
+        let asked = self
+            .observer
+            .as_mut()
+            .is_some_and(|observer| observer.on_epoch(&record, n_epochs).is_break());
+        Ok((record, asked || self.stop.is_requested()))
+    }
+
     /// Runs the epochs.
     pub(crate) fn run<S: Steps>(mut self, steps: &mut S) -> Result<Trained<S::Copy>> {
         let config = self.config;
@@ -398,30 +423,12 @@ impl Loop<'_, '_> {
         let mut copies = Vec::new();
         let mut stop_reason = StopReason::Finished;
         for epoch in 1..=config.epochs {
-            let train_loss = steps.epoch()?;
-            if !train_loss.is_finite() {
-                return Err(Error::NonFiniteLoss {
-                    epoch,
-                    loss: train_loss as f32,
-                    learning_rate: config.learning_rate,
-                });
-            }
-            let (valid_loss, test_loss) = steps.watched_losses()?;
-            let record = EpochRecord {
-                epoch,
-                train_loss,
-                valid_loss,
-                test_loss,
-            };
+            let (record, is_stop_asked) = self.epoch(epoch, steps)?;
             epochs.push(record);
             if self.snapshots.contains(&epoch) {
                 copies.push((epoch, steps.copy()));
             }
-            let asked = self
-                .observer
-                .as_mut()
-                .is_some_and(|observer| observer.on_epoch(&record, config.epochs).is_break());
-            if let (Some(early), Some(loss)) = (config.early_stopping, valid_loss) {
+            if let (Some(early), Some(loss)) = (config.early_stopping, record.valid_loss) {
                 if best
                     .as_ref()
                     .is_none_or(|(least, ..)| loss < least - early.min_delta)
@@ -435,7 +442,7 @@ impl Loop<'_, '_> {
                     break;
                 }
             }
-            if (asked || self.stop.is_requested()) && epoch < config.epochs {
+            if is_stop_asked && epoch < config.epochs {
                 stop_reason = StopReason::Interrupted;
                 break;
             }
