@@ -14,6 +14,7 @@ mod history;
 mod loss;
 mod model;
 mod observer;
+mod parallel;
 mod random;
 mod training;
 

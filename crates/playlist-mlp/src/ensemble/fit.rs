@@ -12,13 +12,13 @@ use super::kernel::{KernelData, KernelMachine, ScaleFit, by_coordinate, fit_scal
 use super::member::{NetworkShape, predict};
 use super::model::{Ensemble, Fitted, blend_scales, join};
 use super::multi_label::MultiLabelEnsemble;
-use super::parallel::n_threads;
 use super::targets::Targets;
 use super::training::{
     MemberEpoch, MemberPlan, MemberRows, Schedule, TrainingData, member_rows, train_member,
 };
 use super::{EnsembleConfig, KernelScale};
 use crate::observer::{StopSignal, TrainingObserver};
+use crate::parallel::n_threads;
 use crate::{Engine, EpochRecord, Result};
 
 /// Rows of one part where there are more than one solution can hold.

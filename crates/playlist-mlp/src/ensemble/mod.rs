@@ -13,7 +13,6 @@ mod member;
 mod model;
 mod multi_label;
 mod network;
-mod parallel;
 mod quantile;
 mod saved;
 pub(crate) mod simd;

@@ -10,9 +10,9 @@ use super::encoding::Encoder;
 use super::forward::Predictor;
 use super::kernel::{KernelMachine, PackedMachine};
 use super::member::NetworkShape;
-use super::parallel::{in_chunks, n_threads};
 use super::targets::{Head, sigmoid};
 use super::{EnsembleConfig, EnsembleNetwork};
+use crate::parallel::{in_chunks, n_threads};
 use crate::training::read_values;
 use crate::{Backend, Result};
 

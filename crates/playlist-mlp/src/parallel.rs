@@ -1,12 +1,13 @@
 //! Rows split over threads.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// How many threads are meant: `None` for as many as there are cores.
 pub(crate) fn n_threads(setting: Option<usize>) -> usize {
-    setting
-        .map(|threads| threads.max(1))
-        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+    /// Asking the system reads files, which takes as long as thousands of rows.
+    static CORES: OnceLock<usize> = OnceLock::new();
+    let cores = || *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from));
+    setting.map_or_else(cores, |threads| threads.max(1))
 }
 
 /// Runs `work` on each chunk of `size` elements of `out`, told its number, each thread taking the next that is left. What
