@@ -5,22 +5,17 @@ mod common;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use playlist_core::Classifier;
 use playlist_logistic::LogisticConfig;
-use playlist_mlp::{Backend, EnsembleConfig, MlpClassifierConfig, TrainingConfig};
+use playlist_mlp::{Backend, EnsembleConfig, TrainingConfig};
 
 fn inference(criterion: &mut Criterion) {
     let train = common::scaled_tracks(2_000, 1);
     let y = common::labels(&train, 2);
     let training = TrainingConfig::default().with_epochs(1);
     let mut models: Vec<(String, Box<dyn Classifier>)> = Vec::new();
-    for backend in Backend::compiled()
-        .into_iter()
-        .filter(|backend| backend.device().is_ok())
-    {
-        let config = MlpClassifierConfig::paper()
-            .with_training(training.clone())
-            .with_backend(backend);
+    for (name, base) in common::engines() {
+        let config = base.with_training(training.clone());
         models.push((
-            format!("paper/{backend}"),
+            format!("paper/{name}"),
             Box::new(config.fit(&train, &y).expect("labelled tracks")),
         ));
     }

@@ -8,19 +8,9 @@ use playlist_dataset::FeatureScalerConfig;
 use playlist_logistic::LogisticConfig;
 use playlist_mlp::{Backend, Engine, EnsembleConfig, MlpClassifierConfig, TrainingConfig};
 
-/// The CPU backends. A GPU compiled in is benched as well, where there is one.
-fn backends() -> Vec<Backend> {
-    Backend::compiled()
-        .into_iter()
-        .filter(|backend| backend.device().is_ok())
-        .collect()
-}
-
-fn network(backend: Backend, epochs: usize) -> MlpClassifierConfig {
+fn network(base: &MlpClassifierConfig, epochs: usize) -> MlpClassifierConfig {
     let training = TrainingConfig::default().with_epochs(epochs);
-    MlpClassifierConfig::paper()
-        .with_training(training)
-        .with_backend(backend)
+    base.clone().with_training(training)
 }
 
 /// One epoch of 2,000 tracks in batches of 50, with making the network and the copy to the device.
@@ -30,25 +20,26 @@ fn epoch(criterion: &mut Criterion) {
     let x = common::scaled_tracks(2_000, 1);
     let y = common::labels(&x, 2);
     group.throughput(Throughput::Elements(2_000));
-    for backend in backends() {
-        let config = network(backend, 1);
-        group.bench_function(BenchmarkId::new(backend.name(), 2_000), |b| {
+    for (name, base) in common::engines() {
+        let config = network(&base, 1);
+        group.bench_function(BenchmarkId::new(&name, 2_000), |b| {
             b.iter(|| config.fit(&x, &y).expect("labelled tracks"));
         });
     }
     group.finish();
 }
 
-/// The paper's default of 30 epochs on 2,000 tracks.
+/// The paper's 350 epochs on 2,000 tracks.
 fn fit(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("playlist-mlp/fit");
     group.sample_size(10);
     let x = common::scaled_tracks(2_000, 1);
     let y = common::labels(&x, 2);
-    group.throughput(Throughput::Elements(30 * 2_000));
-    for backend in backends().into_iter().filter(|backend| *backend != Backend::Wgpu) {
-        let config = network(backend, 30);
-        group.bench_function(BenchmarkId::new(backend.name(), 2_000), |b| {
+    group.throughput(Throughput::Elements(350 * 2_000));
+    let on_cpu = |(_, base): &(String, MlpClassifierConfig)| base.backend != Backend::Wgpu;
+    for (name, base) in common::engines().into_iter().filter(on_cpu) {
+        let config = network(&base, 350);
+        group.bench_function(BenchmarkId::new(&name, 2_000), |b| {
             b.iter(|| config.fit(&x, &y).expect("labelled tracks"));
         });
     }

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each bench uses a part")]
 
 use playlist_core::{AudioFeature, FeatureMatrix, Labels};
+use playlist_mlp::{Backend, Engine, MlpClassifierConfig};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -65,4 +66,21 @@ pub fn scaled_tracks(n_samples: usize, seed: u64) -> FeatureMatrix {
         .fit(&x)
         .expect("finite columns");
     scaler.transform(&x).expect("the columns fitted on")
+}
+
+/// The paper's network on each engine and backend: our own loops, and Burn on every backend that is compiled in and finds
+/// a device.
+pub fn engines() -> Vec<(String, MlpClassifierConfig)> {
+    let paper = MlpClassifierConfig::paper();
+    let mut engines = vec![("fused".to_owned(), paper.clone())];
+    for backend in Backend::compiled() {
+        if backend.device().is_ok() {
+            let config = paper
+                .clone()
+                .with_backend(backend)
+                .with_engine(Some(Engine::Burn));
+            engines.push((format!("burn-{backend}"), config));
+        }
+    }
+    engines
 }
