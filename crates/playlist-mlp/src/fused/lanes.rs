@@ -24,7 +24,7 @@ impl Level {
     /// sums across lanes, which so have one order on all x86 processors with AVX2.
     pub(super) fn narrow(self) -> Self {
         match self.0 {
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
             Arch::V4(simd) => Self(Arch::V3(*simd)),
             other => Self(other),
         }
@@ -33,7 +33,7 @@ impl Level {
     /// Numbers in a register.
     pub(super) fn lanes(self) -> usize {
         match self.0 {
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
             Arch::V4(_) => 16,
             _ => LANES,
         }
