@@ -22,10 +22,7 @@ pub(crate) fn table(mut raw: RawTable) -> Result<TrackTable> {
     let (parsed, text) = std::thread::scope(|scope| {
         let text = scope.spawn(|| ready.map_or_else(|| texts_of(&raw), Ok));
         let parsed = feature_column::parse(&raw, numbers);
-        let text = text
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        (parsed, text)
+        (parsed, joined_thread(text))
     });
     let Parsed { features, notes } = parsed?;
     let Texts {
@@ -82,18 +79,35 @@ pub(crate) struct Texts {
     pub(crate) splits: Vec<(String, CodedColumn)>,
 }
 
+/// Each column of text in a thread of its own where it is long.
 fn texts_of(raw: &RawTable) -> Result<Texts> {
     let assignment = &raw.assignment;
-    let splits = assignment.split_columns(&raw.names).into_iter();
-    Ok(Texts {
-        splits: splits
-            .map(|at| Ok((raw.names[at].clone(), codes(raw, at)?)))
-            .collect::<Result<_>>()?,
-        ids: assignment.id.map(|at| ids(raw, at)).transpose()?,
-        titles: assignment.title.map(|at| texts(raw, at)).transpose()?,
-        artists: assignment.artist.map(|at| texts(raw, at)).transpose()?,
-        labels: assignment.label.map(|at| codes(raw, at)).transpose()?,
+    let text = |read: fn(&RawTable, usize) -> Result<TextColumn>, at: Option<usize>| {
+        at.map(|at| read(raw, at)).transpose()
+    };
+    std::thread::scope(|scope| {
+        let titles = scope.spawn(|| text(texts, assignment.title));
+        let artists = scope.spawn(|| text(texts, assignment.artist));
+        let ids = text(ids, assignment.id);
+        let splits = assignment.split_columns(&raw.names).into_iter();
+        let splits = splits.map(|at| Ok((raw.names[at].clone(), codes(raw, at)?)));
+        let splits = splits.collect::<Result<_>>();
+        let labels = assignment.label.map(|at| codes(raw, at)).transpose();
+        Ok(Texts {
+            ids: ids?,
+            titles: joined_thread(titles)?,
+            artists: joined_thread(artists)?,
+            labels: labels?,
+            splits: splits?,
+        })
     })
+}
+
+/// What a thread returned; its panic goes on here.
+fn joined_thread<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    thread
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// The column at `position`; only for columns that the assignment needs.
@@ -147,16 +161,36 @@ fn joined(cell: &AnyValue<'_>) -> Option<String> {
 
 fn ids(raw: &RawTable, position: usize) -> Result<TextColumn> {
     let cells = text_cells(raw, position)?;
-    let mut ids = TextColumn::default();
-    cells
-        .iter()
-        .for_each(|cell| push_id(&mut ids, cell.unwrap_or_default()));
+    let mut ids = TextColumn::with_capacity(cells.len(), n_bytes(&cells));
+    each_cell(&cells, |cell| push_id(&mut ids, cell));
     Ok(ids)
 }
 
 /// The bytes of all cells together.
 fn n_bytes(cells: &StringChunked) -> usize {
     cells.downcast_iter().map(|chunk| chunk.total_bytes_len()).sum()
+}
+
+/// Tells `take` of every cell; one without a value is empty.
+fn each_cell(cells: &StringChunked, mut take: impl FnMut(&str)) {
+    let all_known = cells.null_count() == 0;
+    for chunk in cells.downcast_iter() {
+        if all_known {
+            chunk.values_iter().for_each(&mut take);
+        } else {
+            chunk.iter().for_each(|cell| take(cell.unwrap_or_default()));
+        }
+    }
+}
+
+/// The text without white space at its ends, of which plain letters at both tell that there is none.
+fn trimmed(text: &str) -> &str {
+    let is_plain = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    let bytes = text.as_bytes();
+    if is_plain(bytes.first()) && is_plain(bytes.last()) {
+        return text;
+    }
+    text.trim()
 }
 
 /// Adds the id that a cell holds.
@@ -179,9 +213,7 @@ pub(crate) fn push_id(ids: &mut TextColumn, text: &str) {
 fn texts(raw: &RawTable, position: usize) -> Result<TextColumn> {
     let cells = text_cells(raw, position)?;
     let mut texts = TextColumn::with_capacity(cells.len(), n_bytes(&cells));
-    cells
-        .iter()
-        .for_each(|cell| texts.push(cell.unwrap_or_default().trim()));
+    each_cell(&cells, |cell| texts.push(trimmed(cell)));
     Ok(texts)
 }
 
@@ -192,7 +224,7 @@ fn codes(raw: &RawTable, position: usize) -> Result<CodedColumn> {
 
 /// What a cell says, unless that is that nothing is known.
 pub(crate) fn known_code(cell: &str) -> Option<&str> {
-    Some(cell.trim()).filter(|text| !unit::is_missing(text))
+    Some(trimmed(cell)).filter(|text| !unit::is_missing(text))
 }
 
 /// Columns of one name must hold the same; then the first is used.
