@@ -29,7 +29,8 @@ impl TrackTable {
         for table in &tables {
             let shift = sources.len();
             sources.extend(table.sources.iter().cloned());
-            origins.extend(table.origins.iter().map(|(source, row)| (source + shift, *row)));
+            let places = (0..table.n_rows).map(|row| table.place(row));
+            origins.extend(places.map(|(source, row)| (source + shift, row)));
         }
         let mut splits: Vec<String> = Vec::new();
         for (name, _) in tables.iter().flat_map(|table| &table.splits) {
@@ -57,7 +58,7 @@ impl TrackTable {
             features: std::array::from_fn(|index| join_features(&tables, index)),
             report,
             sources,
-            origins,
+            origins: Some(origins),
         };
         joined.count();
         Ok(joined)

@@ -36,9 +36,10 @@ pub struct TrackTable {
     pub(crate) splits: Vec<(String, CodedColumn)>,
     pub(crate) features: Features,
     pub(crate) report: ReadReport,
-    /// The tables that rows come from, and for each row its table and its row there, from 1.
+    /// The tables that rows come from.
     pub(crate) sources: Vec<String>,
-    pub(crate) origins: Vec<(usize, usize)>,
+    /// For each row its table and its row there, from 1; `None` for all rows of one table in their order.
+    pub(crate) origins: Option<Vec<(usize, usize)>>,
 }
 
 /// What a table is made of.
@@ -58,7 +59,7 @@ impl TrackTable {
         Self {
             n_rows: parts.n_rows,
             sources: vec![parts.report.file.clone()],
-            origins: (1..=parts.n_rows).map(|row| (0, row)).collect(),
+            origins: None,
             ids: parts.ids,
             titles: parts.titles,
             artists: parts.artists,
@@ -145,8 +146,14 @@ impl TrackTable {
     /// When `row` is not below [`TrackTable::n_tracks`].
     #[must_use]
     pub fn origin(&self, row: usize) -> (&str, usize) {
-        let (source, row) = self.origins[row];
+        let (source, row) = self.place(row);
         (&self.sources[source], row)
+    }
+
+    /// The table that a row comes from, by its number among `sources`, and its row there.
+    pub(crate) fn place(&self, row: usize) -> (usize, usize) {
+        assert!(row < self.n_rows, "row {row} of {}", self.n_rows);
+        self.origins.as_ref().map_or((0, row + 1), |origins| origins[row])
     }
 
     /// Whether there is a column of ids.
@@ -326,7 +333,7 @@ impl TrackTable {
             features: std::array::from_fn(|index| pick(&self.features[index])),
             report: self.report.clone(),
             sources: self.sources.clone(),
-            origins: rows.iter().map(|row| self.origins[*row]).collect(),
+            origins: Some(rows.iter().map(|row| self.place(*row)).collect()),
         }
     }
 
