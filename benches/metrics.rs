@@ -2,8 +2,23 @@
 
 mod common;
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use playlist_metrics::{BinaryReport, average_precision, delong_test, log_loss, roc_auc};
+
+/// The metrics of scores that every size is measured with.
+fn of_scores(group: &mut BenchmarkGroup<'_, WallTime>, y_true: &[bool], y_score: &[f32]) {
+    let n_samples = y_true.len();
+    group.bench_function(BenchmarkId::new("roc_auc", n_samples), |b| {
+        b.iter(|| roc_auc(y_true, y_score).expect("two classes"));
+    });
+    group.bench_function(BenchmarkId::new("average_precision", n_samples), |b| {
+        b.iter(|| average_precision(y_true, y_score).expect("two classes"));
+    });
+    group.bench_function(BenchmarkId::new("log_loss", n_samples), |b| {
+        b.iter(|| log_loss(y_true, y_score).expect("probabilities"));
+    });
+}
 
 fn metrics(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("playlist-metrics");
@@ -16,15 +31,7 @@ fn metrics(criterion: &mut Criterion) {
             .collect();
         let other: Vec<f32> = (0..n_samples).map(|row| x.row(row)[1]).collect();
         group.throughput(Throughput::Elements(n_samples as u64));
-        group.bench_function(BenchmarkId::new("roc_auc", n_samples), |b| {
-            b.iter(|| roc_auc(&y_true, &y_score).expect("two classes"));
-        });
-        group.bench_function(BenchmarkId::new("average_precision", n_samples), |b| {
-            b.iter(|| average_precision(&y_true, &y_score).expect("two classes"));
-        });
-        group.bench_function(BenchmarkId::new("log_loss", n_samples), |b| {
-            b.iter(|| log_loss(&y_true, &y_score).expect("probabilities"));
-        });
+        of_scores(&mut group, &y_true, &y_score);
         group.bench_function(BenchmarkId::new("delong_test", n_samples), |b| {
             b.iter(|| delong_test(&y_true, &y_score, &other).expect("two classes"));
         });
@@ -46,15 +53,7 @@ fn many(criterion: &mut Criterion) {
     let (y_score, noise): (Vec<f32>, Vec<f32>) =
         x.values().as_chunks().0.iter().map(|[a, b]| (*a, *b)).unzip();
     let y_true: Vec<bool> = y_score.iter().zip(&noise).map(|(p, u)| u < p).collect();
-    group.bench_function(BenchmarkId::new("roc_auc", n_samples), |b| {
-        b.iter(|| roc_auc(&y_true, &y_score).expect("two classes"));
-    });
-    group.bench_function(BenchmarkId::new("average_precision", n_samples), |b| {
-        b.iter(|| average_precision(&y_true, &y_score).expect("two classes"));
-    });
-    group.bench_function(BenchmarkId::new("log_loss", n_samples), |b| {
-        b.iter(|| log_loss(&y_true, &y_score).expect("probabilities"));
-    });
+    of_scores(&mut group, &y_true, &y_score);
     group.finish();
 }
 

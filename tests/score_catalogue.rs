@@ -28,17 +28,15 @@ impl Desk {
         let desk = Self {
             folder: tempfile::tempdir().unwrap(),
         };
-        desk.fit(&[
-            "--table",
-            TABLE,
-            "--model",
-            "paper",
-            "--epochs",
-            "2",
-            "--save",
-            "paper.safetensors",
-        ]);
+        desk.fit_paper("2", "paper.safetensors");
         desk
+    }
+
+    /// Saves the paper's network after so many epochs.
+    fn fit_paper(&self, epochs: &str, name: &str) {
+        self.fit(&[
+            "--table", TABLE, "--model", "paper", "--epochs", epochs, "--save", name,
+        ]);
     }
 
     fn fit(&self, arguments: &[&str]) {
@@ -464,16 +462,7 @@ fn what_belongs_to_another_input_or_model_is_refused_until_told() {
         ..config.clone()
     };
     assert!(why(&keeping).starts_with("other --keep"));
-    desk.fit(&[
-        "--table",
-        TABLE,
-        "--model",
-        "paper",
-        "--epochs",
-        "1",
-        "--save",
-        "other.safetensors",
-    ]);
+    desk.fit_paper("1", "other.safetensors");
     let modelled = ScoreConfig {
         models: vec![("paper".to_owned(), desk.at("other.safetensors"))],
         ..config.clone()

@@ -96,23 +96,34 @@ impl ParquetFile {
 
     /// Some rows of some columns.
     fn read(&self, path: &str, slice: (usize, usize), columns: &[usize]) -> Result<DataFrame> {
-        let handle = self.file.try_clone().map_err(|source| io_error(path, source))?;
-        let mut columns = columns.to_vec();
-        columns.sort_unstable();
-        let frame = guarded(path, move || {
-            ParquetReader::new(handle)
-                .with_slice(Some(slice))
-                .with_projection(Some(columns))
-                .finish()
-        })?;
-        if frame.height() == slice.1 {
-            return Ok(frame);
-        }
-        Err(damaged(
-            path,
-            "its columns have another number of rows than it says",
-        ))
+        rows_of(path, &self.file, slice, columns.to_vec(), |reader| reader)
     }
+}
+
+/// Some rows of some columns of a file, by a reader that `set` may set.
+pub(super) fn rows_of(
+    path: &str,
+    file: &File,
+    slice: (usize, usize),
+    mut columns: Vec<usize>,
+    set: impl FnOnce(ParquetReader<File>) -> ParquetReader<File>,
+) -> Result<DataFrame> {
+    let handle = file.try_clone().map_err(|source| io_error(path, source))?;
+    columns.sort_unstable();
+    columns.dedup();
+    let frame = guarded(path, move || {
+        set(ParquetReader::new(handle))
+            .with_slice(Some(slice))
+            .with_projection(Some(columns))
+            .finish()
+    })?;
+    if frame.height() == slice.1 {
+        return Ok(frame);
+    }
+    Err(damaged(
+        path,
+        "its columns have another number of rows than it says",
+    ))
 }
 
 pub(super) fn positions(columns: &Columns) -> Vec<usize> {

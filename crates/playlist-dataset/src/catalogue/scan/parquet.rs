@@ -8,7 +8,7 @@ use polars::prelude::{DataFrame, DataType, ParallelStrategy, ParquetReader, PlSm
 
 use super::super::columns::Columns;
 use super::super::found::Rows;
-use super::super::parquet::{damaged, guarded, positions, take_rows, text_column};
+use super::super::parquet::{damaged, guarded, positions, rows_of, take_rows, text_column};
 use super::{Block, CatalogueScan, Faults, Part, csv};
 use crate::read::io_error;
 use crate::{Error, Result};
@@ -142,27 +142,13 @@ impl ParquetScan {
     }
 
     /// Some rows of some columns, read by this thread alone.
-    fn frame(&self, path: &str, slice: (usize, usize), mut columns: Vec<usize>) -> Result<DataFrame> {
-        let handle = self.file.try_clone().map_err(|source| io_error(path, source))?;
-        columns.sort_unstable();
-        columns.dedup();
+    fn frame(&self, path: &str, slice: (usize, usize), columns: Vec<usize>) -> Result<DataFrame> {
         let metadata = Arc::clone(&self.metadata);
-        let frame = guarded(path, move || {
-            let mut reader = ParquetReader::new(handle);
+        // Parts are read side by side: no threads within one.
+        rows_of(path, &self.file, slice, columns, |mut reader| {
             reader.set_metadata(metadata);
-            reader
-                .read_parallel(ParallelStrategy::None)
-                .with_slice(Some(slice))
-                .with_projection(Some(columns))
-                .finish()
-        })?;
-        if frame.height() == slice.1 {
-            return Ok(frame);
-        }
-        Err(damaged(
-            path,
-            "its columns have another number of rows than it says",
-        ))
+            reader.read_parallel(ParallelStrategy::None)
+        })
     }
 }
 
