@@ -4,13 +4,13 @@ use std::sync::OnceLock;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use playlist_core::{Classifier, ClassifierConfig, FeatureMatrix, Labels, Probabilities};
-use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
-use crate::fused::{Answer, FusedSteps, Predictor, Rows};
+use crate::burn_steps::{BurnSteps, CHUNK_ROWS, Part, read_values};
+use crate::epochs::{Loop, Trained};
+use crate::fused::{Answer, FusedSteps, Predictor};
 use crate::observer::{StopSignal, TrainingObserver};
-use crate::random::{Stream, generator};
-use crate::training::{BurnSteps, CHUNK_ROWS, Loop, Part, Parts, Trained, read_values};
+use crate::parts::{burn_parts, check_part, fused_parts, hold_out};
 use crate::{Backend, Engine, Error, History, Mlp, MlpConfig, Result, StopReason, TrainingConfig, fused};
 
 /// A network to be fitted: its shape, its training and where it runs.
@@ -271,105 +271,6 @@ impl MlpClassifierConfig {
         y.check_fit(x)?;
         self.backend.device()
     }
-}
-
-/// Rows of the training part and rows held out of it.
-type HeldOut = (Vec<usize>, Vec<usize>);
-
-/// A part that is watched while the network is trained.
-type Watched<'a> = Option<(&'a FeatureMatrix, &'a Labels)>;
-
-/// Copies every part to the device.
-fn burn_parts(
-    (x, y): (&FeatureMatrix, &Labels),
-    held_out: Option<HeldOut>,
-    (valid, test): (Watched<'_>, Watched<'_>),
-    device: &Device,
-) -> Parts {
-    let part = |x: &FeatureMatrix, y: &Labels| Part::new(x.values(), y.y(), y.n_classes(), device);
-    let watched = |given: Watched<'_>| {
-        let (x, y) = given.filter(|(_, y)| y.n_samples() > 0)?;
-        Some(part(x, y))
-    };
-    let test = watched(test);
-    let cut = |rows: &[usize]| part(&x.select_rows(rows), &y.select_rows(rows));
-    match held_out {
-        Some((train, valid)) => Parts {
-            train: cut(&train),
-            valid: Some(cut(&valid)),
-            test,
-        },
-        None => Parts {
-            train: part(x, y),
-            valid: watched(valid),
-            test,
-        },
-    }
-}
-
-/// The same, where they are.
-fn fused_parts<'a>(
-    (x, y): (&'a FeatureMatrix, &'a Labels),
-    held_out: Option<HeldOut>,
-    (valid, test): (Watched<'a>, Watched<'a>),
-) -> fused::Parts<'a> {
-    let watched = |given: Watched<'a>| {
-        let (x, y) = given.filter(|(_, y)| y.n_samples() > 0)?;
-        Some(Rows::new(x, y, 0..y.n_samples()))
-    };
-    let test = watched(test);
-    match held_out {
-        Some((train, valid)) => fused::Parts {
-            train: Rows::new(x, y, train),
-            valid: Some(Rows::new(x, y, valid)),
-            test,
-        },
-        None => fused::Parts {
-            train: Rows::new(x, y, 0..y.n_samples()),
-            valid: watched(valid),
-            test,
-        },
-    }
-}
-
-/// Checks that a part other than the training part has as many labels as rows, of as many classes.
-fn check_part(x: &FeatureMatrix, y: &Labels, n_classes: usize) -> Result<()> {
-    let mismatch = |what, expected, found| playlist_core::Error::LengthMismatch {
-        what,
-        expected,
-        found,
-    };
-    if y.n_classes() != n_classes {
-        return Err(mismatch("the number of classes", n_classes, y.n_classes()).into());
-    }
-    if y.n_samples() != x.n_samples() {
-        return Err(mismatch("the number of labels", x.n_samples(), y.n_samples()).into());
-    }
-    Ok(())
-}
-
-/// Training and validation rows: `fraction` of each class is held out, at least one row of each class that
-/// has two or more.
-fn hold_out(y: &Labels, fraction: f64, seed: u64) -> Result<(Vec<usize>, Vec<usize>)> {
-    let mut rng = generator(seed, Stream::Validation);
-    let (mut train, mut valid) = (Vec::new(), Vec::new());
-    for class in 0..y.n_classes() {
-        let mut rows: Vec<usize> = (0..y.n_samples()).filter(|row| y.y()[*row] == class).collect();
-        rows.shuffle(&mut rng);
-        let most = rows.len().saturating_sub(1);
-        let n_valid = ((rows.len() as f64 * fraction).round() as usize).clamp(1.min(most), most);
-        valid.extend_from_slice(&rows[..n_valid]);
-        train.extend_from_slice(&rows[n_valid..]);
-    }
-    if valid.is_empty() {
-        return Err(playlist_core::Error::Empty {
-            what: "validation rows for early stopping",
-        }
-        .into());
-    }
-    train.sort_unstable();
-    valid.sort_unstable();
-    Ok((train, valid))
 }
 
 impl ClassifierConfig for MlpClassifierConfig {

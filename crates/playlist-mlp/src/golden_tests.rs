@@ -4,9 +4,11 @@ use burn::tensor::{Tensor, TensorData};
 use playlist_core::{FeatureMatrix, Labels};
 use serde::Deserialize;
 
+use crate::burn_steps::{BurnSteps, Part, Parts, read_values};
+use crate::epochs::{Loop, Trained};
 use crate::fused::{self, Answer, Predictor};
+use crate::lanes::Level;
 use crate::observer::StopSignal;
-use crate::training::{BurnSteps, Loop, Part, Parts, Trained, read_values};
 use crate::{
     Activation, Backend, HiddenLayer, Loss, Mlp, MlpClassifierConfig, MlpConfig, NamedArray, Normalization,
     OptimizerConfig, TrainingConfig,
@@ -165,7 +167,7 @@ fn twenty_steps_agree_with_pytorch() {
         let classifier = MlpClassifierConfig::paper()
             .with_network(network.clone())
             .with_training(config.clone());
-        for level in fused::Level::all() {
+        for level in Level::all() {
             let parts = fused::Parts {
                 train: fused::Rows::new(&x, &y, 0..20),
                 valid: None,

@@ -1,20 +1,25 @@
 #![doc = include_str!("../README.md")]
 
+mod adam;
 mod artifact;
+mod burn_steps;
 mod classifier;
 mod config;
 mod device;
 mod engine;
 mod ensemble;
+mod epochs;
 mod error;
 mod fused;
 #[cfg(test)]
 mod golden_tests;
 mod history;
+mod lanes;
 mod loss;
 mod model;
 mod observer;
 mod parallel;
+mod parts;
 mod random;
 mod training;
 

@@ -11,11 +11,12 @@ use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 
 use super::member::NetworkShape;
 use super::network::EnsembleNetwork;
-use super::simd::{AdamStep, fill_mask};
+use super::simd::fill_mask;
 use super::training::{
     MemberEpoch, MemberRandom, MemberRows, Schedule, TrainingData, initial_parameters, log_loss,
 };
-use crate::training::read_values;
+use crate::adam::AdamStep;
+use crate::burn_steps::read_values;
 use crate::{Backend, Result, StopSignal};
 
 /// What a training on a device needs besides data.
@@ -346,9 +347,9 @@ impl<'a> DeviceTrainer<'a> {
 }
 
 fn adam(p: Tensor<3>, g: Tensor<3>, moments: &mut [Tensor<3>; 2], step: AdamStep) -> Tensor<3> {
-    let m = moments[0].clone() * step.beta1 + g.clone() * (1.0 - step.beta1);
-    let v = moments[1].clone() * step.beta2 + g.clone() * g * (1.0 - step.beta2);
-    let moved = m.clone() * step.rate / ((v.clone() * step.correction2).sqrt() + 1e-8);
+    let m = moments[0].clone() * step.beta_1 + g.clone() * (1.0 - step.beta_1);
+    let v = moments[1].clone() * step.beta_2 + g.clone() * g * (1.0 - step.beta_2);
+    let moved = m.clone() * step.rate / ((v.clone() * step.correction_2).sqrt() + step.epsilon);
     *moments = [m, v];
     p * step.keep - moved
 }

@@ -4,9 +4,9 @@
 use super::encoding::NetworkInput;
 use super::forward::Predictor;
 use super::simd::{
-    LANES, MaskGenerator, Shape, View, dispatched, fill_mask, madd, multiply_add, multiply_transposed,
-    smooth_relu,
+    LANES, MaskGenerator, Shape, View, fill_mask, multiply_add, multiply_transposed, smooth_relu,
 };
+use crate::lanes::{Level, on_lanes, plain_madd};
 
 /// The sizes of a network. Parameters lie in this order: for each layer its weights, `[inputs, outputs]`, and
 /// biases; the weights of the last layer are `[outputs, inputs]`.
@@ -168,7 +168,7 @@ pub(crate) fn forward(
 ) {
     let (width, n) = (shape.width, rows.len() * shape.width);
     let segments = shape.segments();
-    first_layer(shape, p, input, rows, &work.sums, &mut work.z);
+    first_layer(Level::best(), shape, p, input, rows, &work.sums, &mut work.z);
     for layer in 0..shape.n_hidden {
         if layer > 0 {
             let (weights, biases) = (segments[2 * layer].of(p), segments[2 * layer + 1].of(p));
@@ -197,7 +197,7 @@ pub(crate) fn forward(
             );
         }
         let (a, slope) = (&mut work.activations[layer][..n], &mut work.slopes[layer][..n]);
-        smooth_relu(&work.z[..n], a, slope);
+        smooth_relu(Level::best(), &work.z[..n], a, slope);
         if let Some(dropout) = dropout.as_mut().filter(|dropout| dropout.rate > 0.0) {
             fill_mask(dropout.generator, dropout.rate, &mut work.mask[..n]);
             for ((a, slope), factor) in a.iter_mut().zip(slope).zip(&work.mask) {
@@ -232,42 +232,31 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum()
 }
 
-dispatched! {
-    fn first_layer(shape: &'a NetworkShape, p: &'a [f32], input: &'a NetworkInput, rows: &'a [u32], sums: &'a [f32], z: &'a mut [f32])
-        = first_layer_body
-}
-
-#[inline(always)]
-fn first_layer_body<const FUSED: bool>(
-    shape: &NetworkShape,
-    p: &[f32],
-    input: &NetworkInput,
-    rows: &[u32],
-    sums: &[f32],
-    z: &mut [f32],
-) {
-    let width = shape.width;
-    let codes_start = shape.n_bins_total() * width;
-    let biases = &p[shape.n_inputs() * width..][..width];
-    for (z, &row) in z.chunks_exact_mut(width).zip(rows) {
-        z.copy_from_slice(biases);
-        let row = row as usize;
-        let mut start = 0;
-        for (quantity, n) in shape.n_bins.iter().enumerate() {
-            let at = row * input.n_quantities + quantity;
-            let (offset, share) = (start + usize::from(input.bins[at]) * width, input.shares[at]);
-            let (sum, weight) = (&sums[offset..][..width], &p[offset..][..width]);
-            for i in 0..width {
-                z[i] += madd::<FUSED>(share, weight[i], sum[i]);
+on_lanes! {
+    fn first_layer[](_simd, shape: &'a NetworkShape, p: &'a [f32], input: &'a NetworkInput, rows: &'a [u32], sums: &'a [f32], z: &'a mut [f32]) {
+        let width = shape.width;
+        let codes_start = shape.n_bins_total() * width;
+        let biases = &p[shape.n_inputs() * width..][..width];
+        for (z, &row) in z.chunks_exact_mut(width).zip(rows) {
+            z.copy_from_slice(biases);
+            let row = row as usize;
+            let mut start = 0;
+            for (quantity, n) in shape.n_bins.iter().enumerate() {
+                let at = row * input.n_quantities + quantity;
+                let (offset, share) = (start + usize::from(input.bins[at]) * width, input.shares[at]);
+                let (sum, weight) = (&sums[offset..][..width], &p[offset..][..width]);
+                for i in 0..width {
+                    z[i] += plain_madd::<FUSED>(share, weight[i], sum[i]);
+                }
+                start += n * width;
             }
-            start += n * width;
-        }
-        for (code, weight) in input.codes[row * input.n_codes..][..input.n_codes]
-            .iter()
-            .zip(p[codes_start..].chunks_exact(width))
-        {
-            for i in 0..width {
-                z[i] = madd::<FUSED>(*code, weight[i], z[i]);
+            for (code, weight) in input.codes[row * input.n_codes..][..input.n_codes]
+                .iter()
+                .zip(p[codes_start..].chunks_exact(width))
+            {
+                for i in 0..width {
+                    z[i] = plain_madd::<FUSED>(*code, weight[i], z[i]);
+                }
             }
         }
     }
@@ -331,7 +320,15 @@ pub(crate) fn backward(
             std::mem::swap(&mut work.g, &mut work.g_below);
         }
     }
-    first_layer_backward(shape, input, rows, &work.g, &mut work.sums, gradient);
+    first_layer_backward(
+        Level::best(),
+        shape,
+        input,
+        rows,
+        &work.g,
+        &mut work.sums,
+        gradient,
+    );
     suffix_sums(shape, &work.sums, gradient);
 }
 
@@ -379,43 +376,32 @@ fn transpose(square: &[f32], width: usize, transposed: &mut [f32]) {
     }
 }
 
-dispatched! {
+on_lanes! {
     /// Sums, for each bin, the gradients of the rows in it into `sums`, and those weighted with their shares
     /// into `gradient`.
-    fn first_layer_backward(shape: &'a NetworkShape, input: &'a NetworkInput, rows: &'a [u32], g: &'a [f32], sums: &'a mut [f32], gradient: &'a mut [f32])
-        = first_layer_backward_body
-}
-
-#[inline(always)]
-fn first_layer_backward_body<const FUSED: bool>(
-    shape: &NetworkShape,
-    input: &NetworkInput,
-    rows: &[u32],
-    g: &[f32],
-    sums: &mut [f32],
-    gradient: &mut [f32],
-) {
-    let width = shape.width;
-    let codes_start = shape.n_bins_total() * width;
-    gradient[..shape.n_inputs() * width].fill(0.0);
-    sums[..codes_start].fill(0.0);
-    for (g, &row) in g.chunks_exact(width).zip(rows) {
-        let row = row as usize;
-        let mut start = 0;
-        for (quantity, n) in shape.n_bins.iter().enumerate() {
-            let at = row * input.n_quantities + quantity;
-            let (offset, share) = (start + usize::from(input.bins[at]) * width, input.shares[at]);
-            let (sum, slope) = (&mut sums[offset..][..width], &mut gradient[offset..][..width]);
-            for i in 0..width {
-                sum[i] += g[i];
-                slope[i] = madd::<FUSED>(share, g[i], slope[i]);
+    fn first_layer_backward[](_simd, shape: &'a NetworkShape, input: &'a NetworkInput, rows: &'a [u32], g: &'a [f32], sums: &'a mut [f32], gradient: &'a mut [f32]) {
+        let width = shape.width;
+        let codes_start = shape.n_bins_total() * width;
+        gradient[..shape.n_inputs() * width].fill(0.0);
+        sums[..codes_start].fill(0.0);
+        for (g, &row) in g.chunks_exact(width).zip(rows) {
+            let row = row as usize;
+            let mut start = 0;
+            for (quantity, n) in shape.n_bins.iter().enumerate() {
+                let at = row * input.n_quantities + quantity;
+                let (offset, share) = (start + usize::from(input.bins[at]) * width, input.shares[at]);
+                let (sum, slope) = (&mut sums[offset..][..width], &mut gradient[offset..][..width]);
+                for i in 0..width {
+                    sum[i] += g[i];
+                    slope[i] = plain_madd::<FUSED>(share, g[i], slope[i]);
+                }
+                start += n * width;
             }
-            start += n * width;
-        }
-        let codes = &input.codes[row * input.n_codes..][..input.n_codes];
-        for (code, slope) in codes.iter().zip(gradient[codes_start..].chunks_exact_mut(width)) {
-            for i in 0..width {
-                slope[i] = madd::<FUSED>(*code, g[i], slope[i]);
+            let codes = &input.codes[row * input.n_codes..][..input.n_codes];
+            for (code, slope) in codes.iter().zip(gradient[codes_start..].chunks_exact_mut(width)) {
+                for i in 0..width {
+                    slope[i] = plain_madd::<FUSED>(*code, g[i], slope[i]);
+                }
             }
         }
     }
@@ -489,7 +475,7 @@ mod tests {
         let mut work = Workspace::new(&shape, 5);
         prepare(&shape, &p, &mut work);
         let mut z = vec![0.0; 5 * 16];
-        first_layer(&shape, &p, &input, &rows, &work.sums, &mut z);
+        first_layer(Level::best(), &shape, &p, &input, &rows, &work.sums, &mut z);
         let dense = input.dense(&shape.n_bins, &rows);
         for row in 0..5 {
             for unit in 0..16 {

@@ -12,8 +12,8 @@ use super::kernel::{KernelMachine, PackedMachine};
 use super::member::NetworkShape;
 use super::targets::{Head, sigmoid};
 use super::{EnsembleConfig, EnsembleNetwork};
+use crate::burn_steps::read_values;
 use crate::parallel::{in_chunks, n_threads};
-use crate::training::read_values;
 use crate::{Backend, Result};
 
 /// Probabilities below this count as this in a geometric mean, so that no single opinion can be final.

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor, TensorData, activation};
 
 use super::member::{NetworkShape, Segment};
 use crate::Result;
-use crate::training::read_values;
+use crate::burn_steps::read_values;
 
 /// All networks of an ensemble on one device.
 ///

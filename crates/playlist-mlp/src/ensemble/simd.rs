@@ -6,46 +6,10 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
+use crate::lanes::on_lanes;
+
 /// Lanes that a kernel handles together: one AVX-512 register of `f32`.
 pub(crate) const LANES: usize = 16;
-
-/// Makes `$name` run `$body::<true>` under the best instruction set with fused multiply-add, or
-/// `$body::<false>` where there is none: there `mul_add` would be a slow library call. References have the
-/// lifetime `'a`.
-///
-/// The arguments travel in a structure and not in a closure: what calls a closure is not always inlined, and then
-/// the body is compiled without the instruction set.
-macro_rules! dispatched {
-    ($(#[$attribute:meta])* $visibility:vis fn $name:ident($($argument:ident: $kind:ty),* $(,)?) = $body:ident) => {
-        $(#[$attribute])*
-        $visibility fn $name<'a>($($argument: $kind),*) {
-            struct Call<'a> {
-                $($argument: $kind),*
-            }
-            impl pulp::WithSimd for Call<'_> {
-                type Output = ();
-
-                #[inline(always)]
-                fn with_simd<S: pulp::Simd>(self, _: S) {
-                    let Self { $($argument),* } = self;
-                    $body::<true>($($argument),*);
-                }
-            }
-            match pulp::Arch::new() {
-                pulp::Arch::Scalar => $body::<false>($($argument),*),
-                #[allow(unreachable_patterns, reason = "on processors for which pulp knows one set")]
-                arch => arch.dispatch(Call { $($argument),* }),
-            }
-        }
-    };
-}
-pub(crate) use dispatched;
-
-/// `a * b + c`, fused where the processor can.
-#[inline(always)]
-pub(crate) fn madd<const FUSED: bool>(a: f32, b: f32, c: f32) -> f32 {
-    if FUSED { a.mul_add(b, c) } else { a * b + c }
-}
 
 /// A matrix within a slice: element (row, column) is at `row * stride + column`.
 #[derive(Clone, Copy)]
@@ -205,18 +169,15 @@ impl WithSimd for MultiplyTransposed<'_> {
     }
 }
 
-dispatched! {
-    /// The smooth rectifier of every element of `z` into `a` and its derivative into `slope`.
-    pub(crate) fn smooth_relu(z: &'a [f32], a: &'a mut [f32], slope: &'a mut [f32]) = smooth_relu_body
-}
-
-/// 0 below -1, z above 1, and the parabola (z + 1)^2 / 4 between: smooth, and free of `exp`.
-#[inline(always)]
-fn smooth_relu_body<const FUSED: bool>(z: &[f32], a: &mut [f32], slope: &mut [f32]) {
-    for ((z, a), slope) in z.iter().zip(a).zip(slope) {
-        let half = 0.5 * (z.clamp(-1.0, 1.0) + 1.0);
-        *a = half * half + (z - 1.0).max(0.0);
-        *slope = half;
+on_lanes! {
+    /// The smooth rectifier of every element of `z` into `a` and its derivative into `slope`: 0 below -1, z above 1, and
+    /// the parabola (z + 1)^2 / 4 between: smooth, and free of `exp`. The loop is left to the compiler.
+    pub(crate) fn smooth_relu[](_simd, z: &'a [f32], a: &'a mut [f32], slope: &'a mut [f32]) {
+        for ((z, a), slope) in z.iter().zip(a).zip(slope) {
+            let half = 0.5 * (z.clamp(-1.0, 1.0) + 1.0);
+            *a = half * half + (z - 1.0).max(0.0);
+            *slope = half;
+        }
     }
 }
 
@@ -252,36 +213,10 @@ pub(crate) fn fill_mask(generator: &mut MaskGenerator, rate: f32, mask: &mut [f3
     }
 }
 
-/// One step of Adam with decoupled weight decay.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct AdamStep {
-    /// Learning rate over the first moment's bias correction.
-    pub rate: f32,
-    /// What weights are multiplied by.
-    pub keep: f32,
-    pub beta1: f32,
-    pub beta2: f32,
-    /// One over the second moment's bias correction.
-    pub correction2: f32,
-}
-
-dispatched! {
-    /// Moves `p` against the gradient `g`; `m` and `v` are the moments.
-    pub(crate) fn adam(p: &'a mut [f32], g: &'a [f32], m: &'a mut [f32], v: &'a mut [f32], step: AdamStep) = adam_body
-}
-
-#[inline(always)]
-fn adam_body<const FUSED: bool>(p: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32], step: AdamStep) {
-    for (((p, g), m), v) in p.iter_mut().zip(g).zip(m).zip(v) {
-        *m = step.beta1 * *m + (1.0 - step.beta1) * g;
-        *v = step.beta2 * *v + (1.0 - step.beta2) * g * g;
-        *p = *p * step.keep - step.rate * *m / ((*v * step.correction2).sqrt() + 1e-8);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lanes::Level;
 
     #[test]
     fn products_agree_with_the_plain_sum_for_every_size() {
@@ -304,8 +239,8 @@ mod tests {
         let z: Vec<f32> = (0..64).map(|i| i as f32 * 0.1 - 3.2).collect();
         let (mut a, mut up, mut slope) = (vec![0.0; 64], vec![0.0; 64], vec![0.0; 64]);
         let shifted: Vec<f32> = z.iter().map(|z| z + 1e-2).collect();
-        smooth_relu(&shifted, &mut up, &mut slope);
-        smooth_relu(&z, &mut a, &mut slope);
+        smooth_relu(Level::best(), &shifted, &mut up, &mut slope);
+        smooth_relu(Level::best(), &z, &mut a, &mut slope);
         for i in 0..64 {
             // The second derivative is at most one half: the difference quotient is 0.0025 off at most.
             assert!(((up[i] - a[i]) / 1e-2 - slope[i]).abs() < 3e-3);

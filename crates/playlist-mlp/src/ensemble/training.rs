@@ -7,10 +7,12 @@ use rand_chacha::ChaCha8Rng;
 use super::EnsembleNetworkConfig;
 use super::encoding::NetworkInput;
 use super::member::{Dropout, NetworkShape, Segment, Workspace, backward, forward, predict, prepare};
-use super::simd::{AdamStep, LANES, MaskGenerator, adam};
+use super::simd::{LANES, MaskGenerator};
 use super::targets::{Head, Targets};
-use crate::StopSignal;
+use crate::adam::{AdamStep, adam};
+use crate::lanes::Level;
 use crate::random::{Stream, member_generator};
+use crate::{OptimizerConfig, StopSignal};
 
 /// Epochs between two looks at the held-out rows.
 const WATCH_EVERY: usize = 2;
@@ -102,9 +104,11 @@ impl Schedule {
         AdamStep {
             rate: self.learning_rate * factor * scale / (1.0 - BETA1.powi(count)),
             keep: 1.0 - decay * factor * self.learning_rate,
-            beta1: BETA1,
-            beta2: BETA2,
-            correction2: 1.0 / (1.0 - BETA2.powi(count)),
+            beta_1: BETA1,
+            beta_2: BETA2,
+            epsilon: OptimizerConfig::ADAM_EPSILON,
+            correction_2: 1.0 / (1.0 - BETA2.powi(count)),
+            penalty: 0.0,
         }
     }
 
@@ -419,6 +423,7 @@ impl<'a> MemberState<'a> {
             let settings = plan.schedule.adam(self.step, segment.fan_in, segment.is_bias);
             let (m, v) = (segment.of_mut(&mut self.m), segment.of_mut(&mut self.v));
             adam(
+                Level::best(),
                 segment.of_mut(&mut self.p),
                 segment.of(&self.gradient),
                 m,

@@ -1,9 +1,9 @@
-//! Functions of every element, on whole registers: activations and their slopes, the losses, the way of the weights.
+//! Functions of every element, on whole registers: activations and their slopes, sums, a step of gradient descent.
 
 use pulp::Simd;
 
-use super::lanes::{LANES, Level, madd, on_lanes};
-use crate::{Activation, Loss};
+use crate::Activation;
+use crate::lanes::{Level, madd, on_lanes};
 
 /// The polynomial in f for 2^f - 1 over f in [-0.5, 0.5] with the least largest relative error, 9e-8; highest power first.
 #[expect(clippy::approx_constant, reason = "near ln 2, and not it")]
@@ -18,7 +18,7 @@ const EXP: [f32; 5] = [
 /// `exp(x)` with a relative error below 5e-6 (2e-7 near 0); `x` is brought to [-87, 87], where neither the
 /// result nor its parts leave the normal numbers. NaN stays NaN.
 #[inline(always)]
-fn exp<S: Simd, const FUSED: bool>(simd: S, x: S::f32s) -> S::f32s {
+pub(super) fn exp<S: Simd, const FUSED: bool>(simd: S, x: S::f32s) -> S::f32s {
     // 1.5 * 2^23: adding it rounds to a whole number and leaves that in the lowest bits.
     let magic = simd.splat_f32s(12_582_912.0);
     let x = simd.min_f32s(simd.splat_f32s(87.0), x);
@@ -45,7 +45,7 @@ fn sigmoid<S: Simd, const FUSED: bool>(simd: S, x: S::f32s) -> S::f32s {
 /// `ln(1 + e)` for `e` in [0, 1], with a relative error below 1e-6: twice the inverse hyperbolic tangent of
 /// e / (2 + e), by its series.
 #[inline(always)]
-fn ln_1p<S: Simd, const FUSED: bool>(simd: S, e: S::f32s) -> S::f32s {
+pub(super) fn ln_1p<S: Simd, const FUSED: bool>(simd: S, e: S::f32s) -> S::f32s {
     let s = simd.div_f32s(e, simd.add_f32s(simd.splat_f32s(2.0), e));
     let square = simd.mul_f32s(s, s);
     let mut sum = simd.splat_f32s(2.0 / 13.0);
@@ -280,101 +280,9 @@ on_lanes! {
     }
 }
 
-/// The sum of the losses of binary logits `z` with targets `t`, 0 or 1; writes the gradient of `scale` times the sum.
-/// All lengths are multiples of [`LANES`]; what lies beyond the `rows` first counts nothing.
-pub(super) fn binary_loss(
-    level: Level,
-    loss: Loss,
-    (z, t): (&[f32], &[f32]),
-    (rows, scale): (usize, f32),
-    g: &mut [f32],
-) -> f64 {
-    let mut losses = [0.0; LANES];
-    let mut sum = 0.0;
-    let level = level.narrow();
-    for start in (0..rows).step_by(LANES) {
-        let here = start..start + LANES;
-        let (z, t, g) = (&z[here.clone()], &t[here.clone()], &mut g[here]);
-        match loss {
-            Loss::CrossEntropy => binary_loss_of::<true>(level, z, t, scale, g, &mut losses),
-            Loss::MeanSquaredError => binary_loss_of::<false>(level, z, t, scale, g, &mut losses),
-        }
-        let valid = LANES.min(rows - start);
-        g[valid..].fill(0.0);
-        sum += f64::from(losses[..valid].iter().sum::<f32>());
-    }
-    sum
-}
-
-on_lanes! {
-    fn binary_loss_of[CROSS_ENTROPY: bool](
-        simd,
-        z: &'a [f32],
-        t: &'a [f32],
-        scale: f32,
-        g: &'a mut [f32],
-        losses: &'a mut [f32],
-    ) {
-        let (zero, one, scale) = (simd.splat_f32s(0.0), simd.splat_f32s(1.0), simd.splat_f32s(scale));
-        let inputs = S::as_simd_f32s(z).0.iter().zip(S::as_simd_f32s(t).0);
-        let outputs = S::as_mut_simd_f32s(g).0.iter_mut().zip(S::as_mut_simd_f32s(losses).0);
-        for ((z, t), (g, value)) in inputs.zip(outputs) {
-            // e = exp(-|z|) does not overflow; the sigmoid is 1 / (1 + e) above zero, e / (1 + e) below.
-            let e = exp::<S, FUSED>(simd, simd.neg_f32s(simd.abs_f32s(*z)));
-            let above = simd.greater_than_or_equal_f32s(*z, zero);
-            let p = simd.div_f32s(simd.select_f32s(above, one, e), simd.add_f32s(one, e));
-            let difference = simd.sub_f32s(p, *t);
-            let step = simd.mul_f32s(difference, scale);
-            if CROSS_ENTROPY {
-                let linear = simd.sub_f32s(simd.max_f32s(zero, *z), simd.mul_f32s(*z, *t));
-                *value = simd.add_f32s(linear, ln_1p::<S, FUSED>(simd, e));
-                *g = step;
-            } else {
-                // Zero times a logit that is not a number is not one: a training that failed shows.
-                *value = madd::<S, FUSED>(simd, difference, difference, simd.mul_f32s(*z, zero));
-                let slope = simd.mul_f32s(p, simd.sub_f32s(one, p));
-                *g = simd.mul_f32s(simd.add_f32s(step, step), slope);
-            }
-        }
-    }
-}
-
 /// Replaces logits by the probabilities of their sigmoid.
 pub(super) fn to_probabilities(level: Level, z: &mut [f32]) {
     activate(level, Activation::Sigmoid, z);
-}
-
-/// One step of Adam.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct AdamStep {
-    /// Learning rate over the first moment's bias correction.
-    pub rate: f32,
-    pub beta_1: f32,
-    pub beta_2: f32,
-    pub epsilon: f32,
-    /// One over the second moment's bias correction.
-    pub correction_2: f32,
-    /// What is added to the gradient, times the weight.
-    pub weight_decay: f32,
-}
-
-on_lanes! {
-    /// Moves the weights `p` against the gradient `g`; `m` and `v` are the moments. Lengths are multiples of 16.
-    pub(super) fn adam[](simd, p: &'a mut [f32], g: &'a [f32], m: &'a mut [f32], v: &'a mut [f32], step: AdamStep) {
-        let splat = |value| simd.splat_f32s(value);
-        let weights = S::as_mut_simd_f32s(p).0.iter_mut().zip(S::as_simd_f32s(g).0);
-        let moments = S::as_mut_simd_f32s(m).0.iter_mut().zip(S::as_mut_simd_f32s(v).0);
-        for ((p, g), (m, v)) in weights.zip(moments) {
-            let g = madd::<S, FUSED>(simd, *p, splat(step.weight_decay), *g);
-            let fresh = simd.mul_f32s(g, splat(1.0 - step.beta_1));
-            *m = madd::<S, FUSED>(simd, *m, splat(step.beta_1), fresh);
-            let fresh = simd.mul_f32s(simd.mul_f32s(g, g), splat(1.0 - step.beta_2));
-            *v = madd::<S, FUSED>(simd, *v, splat(step.beta_2), fresh);
-            let root = simd.sqrt_f32s(simd.mul_f32s(*v, splat(step.correction_2)));
-            let way = simd.div_f32s(*m, simd.add_f32s(root, splat(step.epsilon)));
-            *p = simd.sub_f32s(*p, simd.mul_f32s(way, splat(step.rate)));
-        }
-    }
 }
 
 /// One step of gradient descent.
@@ -495,60 +403,5 @@ mod tests {
             assert!(powers.iter().all(|power| power.is_finite() && *power > 0.0));
             assert_eq!(powers[4], 1.0);
         }
-    }
-
-    /// Against the formulas in f64; what lies beyond the rows counts nothing.
-    #[test]
-    fn losses_and_gradients_are_those_of_the_formulas() {
-        let z: Vec<f32> = (0..16).map(|i| (i as f32 - 7.0) * 3.1).collect();
-        let t: Vec<f32> = (0..16).map(|i| f32::from(u8::from(i % 3 == 0))).collect();
-        for level in Level::all() {
-            for rows in [1, 5, 8, 11, 16] {
-                for loss in [Loss::CrossEntropy, Loss::MeanSquaredError] {
-                    let mut g = vec![9.0; 16];
-                    let sum = binary_loss(level, loss, (&z, &t), (rows, 0.5), &mut g);
-                    let mut expected = 0.0;
-                    for row in 0..rows {
-                        let (z, t) = (f64::from(z[row]), f64::from(t[row]));
-                        let p = 1.0 / (1.0 + (-z).exp());
-                        let (value, slope) = match loss {
-                            Loss::CrossEntropy => (z.max(0.0) - z * t + (-z.abs()).exp().ln_1p(), p - t),
-                            Loss::MeanSquaredError => ((p - t) * (p - t), 2.0 * (p - t) * p * (1.0 - p)),
-                        };
-                        expected += value;
-                        assert!(
-                            (f64::from(g[row]) - 0.5 * slope).abs() < 1e-6,
-                            "{level:?} {loss:?} {z}"
-                        );
-                    }
-                    assert!(
-                        (sum - expected).abs() < 1e-6 * expected.max(1.0),
-                        "{sum} {expected}"
-                    );
-                    assert!(g[rows..rows.next_multiple_of(LANES)].iter().all(|g| *g == 0.0));
-                }
-            }
-        }
-        assert!(
-            ln_1p_of_small()
-                .iter()
-                .all(|(e, found)| (found / e.ln_1p() - 1.0).abs() < 1e-6)
-        );
-    }
-
-    /// Cross-entropy of a certain and right prediction is ln(1 + e) alone.
-    fn ln_1p_of_small() -> Vec<(f64, f64)> {
-        let z = [2.0, 5.0, 10.0, 20.0];
-        let loss = |z: f32| {
-            let (z, t) = ([z; 8], [1.0; 8]);
-            binary_loss(
-                Level::best(),
-                Loss::CrossEntropy,
-                (&z, &t),
-                (1, 1.0),
-                &mut [0.0; 8],
-            )
-        };
-        z.iter().map(|z| (f64::from(-z).exp(), loss(*z))).collect()
     }
 }

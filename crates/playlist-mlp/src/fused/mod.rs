@@ -5,26 +5,23 @@
 //! same streams; what differs is the rounding of sums and of `exp`.
 
 mod function;
-mod lanes;
+mod loss;
 mod network;
 mod optimizer;
 mod predictor;
 mod product;
-mod softmax;
 
 use playlist_core::{FeatureMatrix, Labels};
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use self::function::binary_loss;
-pub(crate) use self::lanes::Level;
-use self::lanes::padded;
+use self::loss::{binary_loss, categorical_loss};
 use self::network::{Network, Workspace};
 use self::optimizer::Optimizer;
 pub(crate) use self::predictor::{Answer, Predictor};
-use self::softmax::categorical_loss;
+use crate::epochs::Steps;
+use crate::lanes::{Level, padded};
 use crate::random::{Stream, generator};
-use crate::training::Steps;
 use crate::{MlpClassifierConfig, NamedArray, Normalization, Result, TrainingConfig};
 
 /// Rows whose loss is computed at once.
@@ -191,8 +188,8 @@ impl Steps for FusedSteps<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::epochs::Loop;
     use crate::observer::StopSignal;
-    use crate::training::Loop;
     use crate::{Activation, Backend, MlpConfig};
 
     /// The same bits with AVX2 and AVX-512; without a fused multiply-add sums round twice as often: 1e-4 after 120 steps

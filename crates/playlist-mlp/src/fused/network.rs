@@ -6,8 +6,8 @@ use super::function::{
     SlopeFrom, activate, activate_with_slope, column_sums, dot_rows, multiply_by_slope, multiply_elements,
     outer_rows, slope_from,
 };
-use super::lanes::{Level, padded};
 use super::product::{Product, Start, multiply, transposed_multiply};
+use crate::lanes::{Level, padded};
 use crate::random::fill_dropout_mask;
 use crate::{Activation, MlpConfig, NamedArray};
 

@@ -1,7 +1,8 @@
 //! Adam and gradient descent on a flat array.
 
-use super::function::{AdamStep, SgdStep, adam, sgd};
-use super::lanes::Level;
+use super::function::{SgdStep, sgd};
+use crate::adam::{AdamStep, adam};
+use crate::lanes::Level;
 use crate::{OptimizerConfig, TrainingConfig};
 
 /// The optimiser with its moments.
@@ -45,7 +46,8 @@ impl Optimizer {
                     beta_2,
                     epsilon,
                     correction_2: correction(beta_2) as f32,
-                    weight_decay: self.weight_decay,
+                    penalty: self.weight_decay,
+                    keep: 1.0,
                 };
                 adam(level, p, gradient, &mut self.m, &mut self.v, step);
             }

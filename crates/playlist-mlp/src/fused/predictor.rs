@@ -2,9 +2,9 @@
 //! the last block of rows.
 
 use super::function::{activate, to_probabilities};
-use super::lanes::Level;
+use super::loss::shifted_exponentials;
 use super::product::{Product, Start, multiply};
-use super::softmax::shifted_exponentials;
+use crate::lanes::Level;
 use crate::parallel::{in_chunks, n_threads};
 use crate::{Activation, MlpConfig, NamedArray, Normalization};
 
@@ -157,7 +157,7 @@ impl Predictor {
     /// All layers of a block, `[units, BLOCK]`, from one sheet into the other and back.
     fn block<'a>(&self, rows: usize, mut here: &'a mut [f32], mut there: &'a mut [f32]) {
         // Whole registers of the rows that there are.
-        let columns = rows.next_multiple_of(super::lanes::LANES);
+        let columns = rows.next_multiple_of(crate::lanes::NARROW);
         for layer in &self.layers {
             let product = Product {
                 a: &layer.weights,
@@ -189,7 +189,7 @@ impl Predictor {
             rest.copy_from_slice(&padded[..rest.len()]);
             return;
         }
-        let stride = super::lanes::padded(n_outputs);
+        let stride = crate::lanes::padded(n_outputs);
         let (mut row, mut powers) = (vec![0.0; stride], vec![0.0; stride]);
         for z in z.chunks_exact_mut(n_outputs) {
             row[..n_outputs].copy_from_slice(z);

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use pulp::Simd;
 
-use super::lanes::{Level, madd, on_lanes};
+use crate::lanes::{Level, madd, on_lanes};
 
 /// What the sums start from.
 #[derive(Clone, Copy)]
@@ -27,7 +27,7 @@ pub(super) struct Product<'a> {
     pub b_stride: usize,
     pub rows: usize,
     pub depth: usize,
-    /// A multiple of [`super::lanes::LANES`].
+    /// A multiple of [`crate::lanes::NARROW`].
     pub columns: usize,
     pub start: Start<'a>,
 }

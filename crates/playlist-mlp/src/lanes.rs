@@ -2,27 +2,27 @@
 
 use pulp::{Arch, Simd};
 
-/// Widths are padded to whole multiples of it: half a register of AVX-512, one of AVX2, two of NEON.
-pub(super) const LANES: usize = 8;
+/// Widths of single networks are padded to whole multiples of it: half a register of AVX-512, one of AVX2, two of NEON.
+pub(crate) const NARROW: usize = 8;
 
 /// `width` rounded up to whole lanes.
-pub(super) const fn padded(width: usize) -> usize {
-    width.div_ceil(LANES) * LANES
+pub(crate) const fn padded(width: usize) -> usize {
+    width.div_ceil(NARROW) * NARROW
 }
 
 /// An instruction set that this processor has.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Level(pub(super) Arch);
+pub(crate) struct Level(pub(crate) Arch);
 
 impl Level {
     /// The best there is.
-    pub(super) fn best() -> Self {
+    pub(crate) fn best() -> Self {
         Self(Arch::new())
     }
 
-    /// The best whose registers hold at most [`LANES`] numbers: for what is left beside whole registers of 16, and for
+    /// The best whose registers hold at most [`NARROW`] numbers: for what is left beside whole registers of 16, and for
     /// sums across lanes, which so have one order on all x86 processors with AVX2.
-    pub(super) fn narrow(self) -> Self {
+    pub(crate) fn narrow(self) -> Self {
         match self.0 {
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
             Arch::V4(simd) => Self(Arch::V3(*simd)),
@@ -31,11 +31,11 @@ impl Level {
     }
 
     /// Numbers in a register.
-    pub(super) fn lanes(self) -> usize {
+    pub(crate) fn lanes(self) -> usize {
         match self.0 {
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
             Arch::V4(_) => 16,
-            _ => LANES,
+            _ => NARROW,
         }
     }
 
@@ -56,7 +56,7 @@ macro_rules! on_lanes {
     ($(#[$attribute:meta])*
      $visibility:vis fn $name:ident[$($generic:ident: $of:ty),*]($simd:ident, $($argument:ident: $kind:ty),* $(,)?) $body:block) => {
         $(#[$attribute])*
-        $visibility fn $name<'a, $(const $generic: $of),*>(level: $crate::fused::lanes::Level, $($argument: $kind),*) {
+        $visibility fn $name<'a, $(const $generic: $of),*>(level: $crate::lanes::Level, $($argument: $kind),*) {
             struct Call<'a, const FUSED: bool, $(const $generic: $of),*> {
                 lifetime: std::marker::PhantomData<&'a ()>,
                 $($argument: $kind),*
@@ -82,14 +82,20 @@ macro_rules! on_lanes {
         }
     };
 }
-pub(super) use on_lanes;
+pub(crate) use on_lanes;
 
 /// `a * b + c`, fused where the processor can.
 #[inline(always)]
-pub(super) fn madd<S: Simd, const FUSED: bool>(simd: S, a: S::f32s, b: S::f32s, c: S::f32s) -> S::f32s {
+pub(crate) fn madd<S: Simd, const FUSED: bool>(simd: S, a: S::f32s, b: S::f32s, c: S::f32s) -> S::f32s {
     if FUSED {
         simd.mul_add_e_f32s(a, b, c)
     } else {
         simd.add_f32s(simd.mul_f32s(a, b), c)
     }
+}
+
+/// The same of two numbers, for plain loops that are left to the compiler.
+#[inline(always)]
+pub(crate) fn plain_madd<const FUSED: bool>(a: f32, b: f32, c: f32) -> f32 {
+    if FUSED { a.mul_add(b, c) } else { a * b + c }
 }
