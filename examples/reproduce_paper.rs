@@ -19,6 +19,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
+use common::arguments::EngineArgs;
 use common::pages::{PageArgs, command};
 use indicatif::{ProgressBar, ProgressStyle};
 use playlist_classifier::core::message::in_words;
@@ -50,6 +51,8 @@ struct Cli {
     /// The first seed
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    #[command(flatten)]
+    engine: EngineArgs,
     /// A few epochs, settings and two repeats, to see that it works
     #[arg(long)]
     quick: bool,
@@ -144,6 +147,7 @@ fn config(cli: &Cli) -> StudyConfig {
         fault_repeats: at_most(cli.fault_repeats, 1),
         seed: cli.seed,
         quick: cli.quick,
+        engine: cli.engine.engine,
         threads: None,
     }
 }

@@ -10,7 +10,7 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use playlist_classifier::mlp::StopSignal;
+use playlist_classifier::mlp::{Engine, StopSignal};
 use playlist_classifier::paper::{LabelFault, RunRecord, Scaling, Study, StudyConfig, StudySection};
 use serde_json::Value;
 use support::stderr;
@@ -40,6 +40,7 @@ fn config(table: &Path, threads: usize) -> StudyConfig {
         fault_repeats: 1,
         seed: 3,
         quick: true,
+        engine: None,
         threads: Some(threads),
     }
 }
@@ -195,6 +196,66 @@ fn a_file_that_holds_no_runs_is_refused_and_kept() {
         );
         assert_eq!(std::fs::read_to_string(&file).unwrap(), bad);
     }
+}
+
+/// Rounding alone parts the engines: scores differ, and hardly. What one has left is not gone on with by the other.
+#[test]
+fn either_engine_tells_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = small_table(folder.path());
+    let path = folder.path().join("burn");
+    let arguments = [
+        "--quick",
+        "--section",
+        "faults",
+        "--fault-repeats",
+        "1",
+        "--seed",
+        "3",
+        "--table",
+    ];
+    let more = [
+        table.to_str().unwrap(),
+        "--out",
+        path.to_str().unwrap(),
+        "--engine",
+    ];
+    let output = run(&[&arguments[..], &more, &["burn"]].concat());
+    assert!(output.status.success(), "{}", stderr(&output));
+
+    let on = |engine| StudyConfig {
+        engine,
+        ..config(&table, 1)
+    };
+    let file = path.join("runs.json");
+    let study = |engine| {
+        Study::read(on(engine))
+            .unwrap()
+            .run(Some(&file), &StopSignal::default(), |_| {})
+    };
+    let on_burn = study(Some(Engine::Burn)).unwrap();
+    let error = study(None).unwrap_err();
+    assert!(error.to_string().contains("another engine (burn)"), "{error}");
+    std::fs::remove_file(&file).unwrap();
+    let by_loops = study(Some(Engine::Fused)).unwrap();
+    assert_eq!(on_burn.len(), by_loops.len());
+    let pairs = on_burn.iter().zip(&by_loops);
+    let looks = pairs.flat_map(|(a, b)| a.looks.iter().zip(&b.looks));
+    let differences: Vec<f64> = looks.map(|(a, b)| (a.spread - b.spread).abs()).collect();
+    let largest = differences.iter().copied().fold(0.0, f64::max);
+    assert!(
+        largest > 0.0 && largest < 1e-4,
+        "{largest} in {}",
+        differences.len()
+    );
+
+    let output = run(&["--quick", "--engine", "steam"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("`steam` is no engine"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]

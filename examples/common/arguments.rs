@@ -116,15 +116,22 @@ pub struct FitArgs {
     /// Where networks run: flex, ndarray, wgpu (needs --features wgpu)
     #[arg(long, value_name = "NAME", default_value_t = Backend::default())]
     pub backend: Backend,
-    /// What trains networks: fused (loops of our own, CPU) or burn; by default the fastest that can
-    #[arg(long, value_name = "NAME")]
-    pub engine: Option<Engine>,
+    #[command(flatten)]
+    pub engine: EngineArgs,
     /// Settings of the ensemble, a JSON file; what it leaves out stays as it is
     #[arg(long, value_name = "FILE")]
     pub ensemble: Option<PathBuf>,
     /// Search for better settings of the ensemble on each training part, trying this many
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub tune: Option<usize>,
+}
+
+/// What trains.
+#[derive(Args, Debug)]
+pub struct EngineArgs {
+    /// What trains networks: fused (loops of our own, CPU) or burn; by default the fastest that can
+    #[arg(long, value_name = "NAME")]
+    pub engine: Option<Engine>,
 }
 
 impl FitArgs {
@@ -137,7 +144,7 @@ impl FitArgs {
         Ok(FitSettings {
             training,
             backend: self.backend,
-            engine: self.engine,
+            engine: self.engine.engine,
             ensemble: self.ensemble()?,
             tune: self.tune.map(|trials| TuneConfig::default().with_trials(trials)),
             watch_test: false,

@@ -6,7 +6,7 @@ use playlist_core::{Classifier, FeatureMatrix, Labels, Transformer};
 use playlist_dataset::PreprocessorConfig;
 use playlist_logistic::LogisticConfig;
 use playlist_metrics::{ConfusionCounts, ThresholdRule, roc_auc};
-use playlist_mlp::{FitOptions, MlpClassifier, MlpClassifierConfig, StopReason, StopSignal};
+use playlist_mlp::{Engine, FitOptions, MlpClassifier, MlpClassifierConfig, StopReason, StopSignal};
 use serde::{Deserialize, Serialize};
 
 use super::draw::{DrawnParts, draw};
@@ -138,12 +138,19 @@ struct Parts<'a> {
     test: (&'a FeatureMatrix, &'a Labels),
 }
 
+/// How a network is trained.
+#[derive(Clone, Copy)]
+pub(super) struct How<'a> {
+    pub(super) engine: Option<Engine>,
+    pub(super) stop: &'a StopSignal,
+}
+
 /// Runs it; `None` when it was stopped before its end.
 pub(super) fn execute(
     key: &RunKey,
     table: &StudyTable,
     variation: &Variation,
-    stop: &StopSignal,
+    how: How<'_>,
 ) -> Result<Option<RunRecord>> {
     let start = Instant::now();
     let drawn = draw(&table.labels, &key.draw, key.seed)?;
@@ -179,7 +186,7 @@ pub(super) fn execute(
         failed: None,
         seconds: 0.0,
     };
-    if !fill(&mut record, variation, &scaled, &drawn, stop)? {
+    if !fill(&mut record, variation, &scaled, &drawn, how)? {
         return Ok(None);
     }
     record.seconds = rounded(start.elapsed().as_secs_f64());
@@ -192,9 +199,9 @@ fn fill(
     variation: &Variation,
     scaled: &Parts<'_>,
     drawn: &DrawnParts,
-    stop: &StopSignal,
+    how: How<'_>,
 ) -> Result<bool> {
-    let models = match train(&record.key, variation, scaled.train, stop) {
+    let models = match train(&record.key, variation, scaled.train, how) {
         Ok(models) => models,
         Err(Error::Mlp(error @ playlist_mlp::Error::NonFiniteLoss { .. })) => {
             record.failed = Some(error.to_string());
@@ -239,13 +246,14 @@ fn train(
     key: &RunKey,
     variation: &Variation,
     (x, y): (&FeatureMatrix, &Labels),
-    stop: &StopSignal,
+    how: How<'_>,
 ) -> Result<Vec<MlpClassifier>> {
     let config = MlpClassifierConfig::paper()
         .with_network(variation.network.clone())
-        .with_training(variation.training.clone().with_seed(key.seed));
+        .with_training(variation.training.clone().with_seed(key.seed))
+        .with_engine(how.engine);
     let options = FitOptions {
-        stop: stop.clone(),
+        stop: how.stop.clone(),
         ..FitOptions::default()
     };
     Ok(config.fit_at_epochs(x, y, &key.epochs, options)?)

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use playlist_core::{AudioFeature, Overwrite, write_file};
-use playlist_mlp::StopSignal;
+use playlist_mlp::{Engine, StopSignal};
 use serde::{Deserialize, Serialize};
 
 use super::plan::{fault_keys, retry_keys, variation_keys};
-use super::run::{RunKey, RunRecord, StudyTable, execute};
+use super::run::{How, RunKey, RunRecord, StudyTable, execute};
 use super::summary::TableSize;
 use super::variation::{PAPER_EPOCHS, RESULT_EPOCHS, Variation};
 use crate::{Error, Experiment, ExperimentConfig, Result, Source};
@@ -48,6 +48,8 @@ pub struct StudyConfig {
     pub seed: u64,
     /// A few epochs and settings only: for tests, its results mean nothing.
     pub quick: bool,
+    /// What trains networks; `None` for the fastest that can.
+    pub engine: Option<Engine>,
     /// Runs at once; `None` for as many as there are cores. The results do not depend on it.
     pub threads: Option<usize>,
 }
@@ -85,6 +87,7 @@ pub struct Study {
 struct SavedRuns {
     format_version: u32,
     versions: BTreeMap<String, String>,
+    engine: Option<Engine>,
     runs: Vec<RunRecord>,
 }
 
@@ -147,7 +150,7 @@ impl Study {
     /// After a stop was asked for, runs in progress end after their epoch and are not counted.
     ///
     /// # Errors
-    /// The first error of a run; [`Error::NoStudy`] when `file` holds no finished runs of this version; those of
+    /// The first error of a run; [`Error::NoStudy`] when `file` holds no finished runs of this version and engine; those of
     /// writing it.
     pub fn run(
         &self,
@@ -156,7 +159,7 @@ impl Study {
         tell: impl Fn(usize) + Sync,
     ) -> Result<Vec<RunRecord>> {
         let earlier = match file.filter(|file| file.exists()) {
-            Some(file) => read_runs(file)?,
+            Some(file) => self.read_runs(file)?,
             None => Vec::new(),
         };
         let (mut done, open) = self.divide(earlier);
@@ -177,7 +180,7 @@ impl Study {
                                 shared.0.push((*index, record));
                                 tell(n_done.fetch_add(1, Ordering::Relaxed) + 1);
                                 if let Some(file) = file.filter(|_| shared.1.elapsed() > SAVE_EVERY) {
-                                    let saved = save_runs(file, shared.0);
+                                    let saved = self.save_runs(file, shared.0);
                                     shared.1 = Instant::now();
                                     keep_first(&mut shared.2, saved);
                                 }
@@ -197,7 +200,7 @@ impl Study {
         }
         done.sort_by_key(|(index, _)| *index);
         if let Some(file) = file {
-            save_runs(file, &done)?;
+            self.save_runs(file, &done)?;
         }
         Ok(done.into_iter().map(|(_, record)| record).collect())
     }
@@ -218,6 +221,36 @@ impl Study {
         (done, open)
     }
 
+    fn read_runs(&self, path: &Path) -> Result<Vec<RunRecord>> {
+        let not_usable = |reason: String| Error::NoStudy {
+            path: path.to_owned(),
+            reason,
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| not_usable(error.to_string()))?;
+        let saved: SavedRuns = serde_json::from_str(&text).map_err(|error| not_usable(error.to_string()))?;
+        if saved.format_version != FORMAT_VERSION || saved.versions != versions() {
+            return Err(not_usable("another version of this program wrote it".to_owned()));
+        }
+        if saved.engine != self.config.engine {
+            let name = saved.engine.map_or("the fastest", Engine::name);
+            return Err(not_usable(format!(
+                "its networks were trained by another engine ({name})"
+            )));
+        }
+        Ok(saved.runs)
+    }
+
+    fn save_runs(&self, path: &Path, runs: &[(usize, RunRecord)]) -> Result<()> {
+        let saved = SavedRuns {
+            format_version: FORMAT_VERSION,
+            versions: versions(),
+            engine: self.config.engine,
+            runs: runs.iter().map(|(_, record)| record.clone()).collect(),
+        };
+        let text = serde_json::to_vec(&saved).map_err(playlist_report::Error::from)?;
+        Ok(write_file(path, &text, Overwrite::Allow)?)
+    }
+
     fn execute(&self, index: usize, stop: &StopSignal) -> Result<Option<RunRecord>> {
         if stop.is_requested() {
             return Ok(None);
@@ -228,8 +261,12 @@ impl Study {
             .iter()
             .find(|table| table.fingerprint == key.fingerprint && table.name == key.table);
         let variation = self.variations.iter().find(|one| one.name == key.variation);
+        let how = How {
+            engine: self.config.engine,
+            stop,
+        };
         match (table, variation) {
-            (Some(table), Some(variation)) => execute(key, table, variation, stop),
+            (Some(table), Some(variation)) => execute(key, table, variation, how),
             _ => Ok(None),
         }
     }
@@ -276,29 +313,6 @@ fn read_study_table(path: &Path, label: Option<&str>) -> Result<StudyTable> {
         x: experiment.table().features(&known)?,
         labels: experiment.labels().clone(),
     })
-}
-
-fn read_runs(path: &Path) -> Result<Vec<RunRecord>> {
-    let not_usable = |reason: String| Error::NoStudy {
-        path: path.to_owned(),
-        reason,
-    };
-    let text = std::fs::read_to_string(path).map_err(|error| not_usable(error.to_string()))?;
-    let saved: SavedRuns = serde_json::from_str(&text).map_err(|error| not_usable(error.to_string()))?;
-    if saved.format_version != FORMAT_VERSION || saved.versions != versions() {
-        return Err(not_usable("another version of this program wrote it".to_owned()));
-    }
-    Ok(saved.runs)
-}
-
-fn save_runs(path: &Path, runs: &[(usize, RunRecord)]) -> Result<()> {
-    let saved = SavedRuns {
-        format_version: FORMAT_VERSION,
-        versions: versions(),
-        runs: runs.iter().map(|(_, record)| record.clone()).collect(),
-    };
-    let text = serde_json::to_vec(&saved).map_err(playlist_report::Error::from)?;
-    Ok(write_file(path, &text, Overwrite::Allow)?)
 }
 
 fn versions() -> BTreeMap<String, String> {
