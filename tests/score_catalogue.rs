@@ -8,6 +8,10 @@ mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
+#[cfg(unix)]
+use std::process::{Command, Stdio};
+#[cfg(unix)]
+use std::time::Duration;
 
 use playlist_classifier::core::{Classifier, Overwrite};
 use playlist_classifier::dataset::{ReadOptions, read_table};
@@ -440,6 +444,71 @@ fn stopped_and_gone_on_with_it_gives_the_same_bytes() {
             std::fs::read(desk.at(&whole)).unwrap()
         );
         assert!(!desk.at(&format!("{name}.unfinished")).exists());
+    }
+}
+
+/// Runs the program, interrupts it as Ctrl-C does once it has written rows, and returns what it left; `None` when it came to its
+/// end before that.
+#[cfg(unix)]
+fn interrupted(desk: &Desk, arguments: &[&str], rows: &Path) -> Option<Output> {
+    let mut child = example_in(desk.folder.path(), "score_catalogue", arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let has_written = || std::fs::metadata(rows).is_ok_and(|file| file.len() > 1_000);
+    let mut is_running = true;
+    while is_running && !has_written() {
+        std::thread::sleep(Duration::from_millis(1));
+        is_running = child.try_wait().unwrap().is_none();
+    }
+    // Until it is waited for, its number is given to no other, even when it has ended meanwhile.
+    if is_running {
+        let kill = format!("kill -INT {}", child.id());
+        let status = Command::new("sh").args(["-c", &kill]).status().unwrap();
+        assert!(status.success(), "{kill}");
+    }
+    let output = child.wait_with_output().unwrap();
+    (!output.status.success()).then_some(output)
+}
+
+/// However fast the machine: a run that ends before it is interrupted is made again with more rows.
+#[cfg(unix)]
+#[test]
+fn interrupted_from_the_keyboard_it_leaves_no_table_and_goes_on() {
+    let desk = Desk::new();
+    let table = std::fs::read_to_string(TABLE).unwrap();
+    let (header, rows) = table.split_once('\n').unwrap();
+    for format in ["csv", "parquet"] {
+        let (whole, name) = (format!("whole.{format}"), format!("stopped.{format}"));
+        let arguments = |out| {
+            let mut arguments = vec!["--model", "paper.safetensors", "--catalogue", "all.csv"];
+            arguments.extend(["--rows-at-once", "1000", "--threads", "1", "--out", out]);
+            arguments
+        };
+        let unfinished = desk.at(&format!("{name}.unfinished"));
+        let output = [20, 80, 320].into_iter().find_map(|times| {
+            desk.write("all.csv", &format!("{header}\n{}", rows.repeat(times)));
+            let output = interrupted(&desk, &arguments(&name), &unfinished.join("rows"));
+            if output.is_none() {
+                std::fs::remove_file(desk.at(&name)).unwrap();
+            }
+            output
+        });
+        let output = output.expect("no run was interrupted");
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("Ctrl-C again ends at once"), "{said}");
+        assert!(said.contains("rows, which are kept in"), "{said}");
+        assert!(!desk.at(&name).exists());
+        assert!(unfinished.exists());
+
+        let printed = desk.scored(&arguments(&name));
+        assert!(printed.contains("resumed  after"), "{printed}");
+        assert!(!unfinished.exists());
+        let printed = desk.scored(&arguments(&whole));
+        assert!(!printed.contains("resumed"), "{printed}");
+        assert!(std::fs::read(desk.at(&name)).unwrap() == std::fs::read(desk.at(&whole)).unwrap());
     }
 }
 
