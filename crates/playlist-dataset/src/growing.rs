@@ -56,7 +56,7 @@ impl Block {
     /// # Errors
     /// [`Error::Frame`] for columns of other lengths, of equal names, or of a type that the format does not take.
     pub fn encode(self, added: Vec<(String, Vec<f32>)>, format: TableFormat) -> Result<Encoded> {
-        let is_first = self.index() == 0;
+        let is_first = self.index == 0;
         let n_rows = self.n_rows();
         let mut columns: Vec<Column> = self.kept.into_columns();
         columns.extend(added.into_iter().map(|(name, values)| column(&name, values)));

@@ -107,6 +107,7 @@ impl Scorers {
         missing: MissingFeatures,
         format: TableFormat,
     ) -> Result<Scored> {
+        let (index, end) = (part.index(), part.end());
         let block = scan.read(part)?;
         let mut counts = Counts::new(&block, self.models.len());
         let mut columns = Vec::new();
@@ -116,8 +117,8 @@ impl Scorers {
             columns.extend(model.columns.iter().cloned().zip(scores));
         }
         Ok(Scored {
-            index: block.index(),
-            end: block.end(),
+            index,
+            end,
             encoded: block.encode(columns, format)?,
             counts,
         })

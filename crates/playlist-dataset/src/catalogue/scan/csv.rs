@@ -126,7 +126,6 @@ impl CsvScan {
         Ok(Block {
             index: part.index,
             n_rows: part.n_rows,
-            end: part.end,
             values,
             kept: DataFrame::new(part.n_rows, kept).map_err(|source| Error::Frame {
                 path: scan.path.clone(),

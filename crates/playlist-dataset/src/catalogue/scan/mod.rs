@@ -90,12 +90,6 @@ impl Part {
         self.index
     }
 
-    /// The number of its rows.
-    #[must_use]
-    pub const fn n_rows(&self) -> usize {
-        self.n_rows
-    }
-
     /// How far into the file it reaches, in bytes; of a Parquet file in proportion to the rows.
     #[must_use]
     pub const fn end(&self) -> u64 {
@@ -106,9 +100,9 @@ impl Part {
 /// The rows of a part: features in our units, and the columns that are kept.
 #[derive(Debug)]
 pub struct Block {
-    index: usize,
+    /// The number of its part.
+    pub(crate) index: usize,
     n_rows: usize,
-    end: u64,
     values: Vec<Vec<f32>>,
     pub(crate) kept: DataFrame,
     faults: Faults,
@@ -148,22 +142,10 @@ impl Faults {
 }
 
 impl Block {
-    /// The number of its part.
-    #[must_use]
-    pub const fn index(&self) -> usize {
-        self.index
-    }
-
     /// The number of its rows.
     #[must_use]
     pub const fn n_rows(&self) -> usize {
         self.n_rows
-    }
-
-    /// How far into the file its rows reach, in bytes; of a Parquet file in proportion to the rows.
-    #[must_use]
-    pub const fn end(&self) -> u64 {
-        self.end
     }
 
     /// The values of the feature that was asked for as number `feature`, `[n_rows]`, NaN where one is missing.

@@ -134,7 +134,6 @@ impl ParquetScan {
         Ok(Block {
             index: part.index,
             n_rows: part.n_rows,
-            end: part.end,
             values,
             kept,
             faults,
