@@ -11,7 +11,7 @@ use crate::epochs::{Loop, Trained};
 use crate::fused::{Answer, FusedSteps, Predictor};
 use crate::observer::{StopSignal, TrainingObserver};
 use crate::parts::{burn_parts, check_part, fused_parts, hold_out};
-use crate::{Backend, Engine, Error, History, Mlp, MlpConfig, Result, StopReason, TrainingConfig, fused};
+use crate::{Backend, Engine, Error, History, Mlp, MlpConfig, Result, StopReason, TrainingConfig};
 
 /// A network to be fitted: its shape, its training and where it runs.
 ///
@@ -41,8 +41,8 @@ pub struct MlpClassifierConfig {
     pub backend: Backend,
     /// What trains and evaluates; `None` for [`Engine::Fused`] where it can, else [`Engine::Burn`].
     ///
-    /// The two take the same steps and differ by rounding alone. The fused engine runs on the CPU and has no batch
-    /// normalisation in training; it is an order of magnitude faster for small networks.
+    /// The two take the same steps and differ by rounding alone. The fused engine runs on the CPU and is an order of
+    /// magnitude faster for small networks.
     #[serde(default)]
     pub engine: Option<Engine>,
 }
@@ -100,17 +100,13 @@ impl MlpClassifierConfig {
     /// # Errors
     /// [`Error::EngineLacks`] when [`Engine::Fused`] is asked for and cannot.
     pub fn training_engine(&self) -> Result<Engine> {
-        let lacks = match self.backend {
-            Backend::Wgpu => Some("backend `wgpu`"),
-            Backend::Flex | Backend::NdArray => fused::lacks(self),
-        };
-        match (self.engine, lacks) {
-            (Some(Engine::Fused), Some(what)) => Err(Error::EngineLacks {
+        match (self.engine, self.backend) {
+            (Some(Engine::Burn), _) | (None, Backend::Wgpu) => Ok(Engine::Burn),
+            (Some(Engine::Fused), Backend::Wgpu) => Err(Error::EngineLacks {
                 engine: Engine::Fused.name(),
-                what,
+                what: "backend `wgpu`",
             }),
-            (None | Some(Engine::Fused), None) => Ok(Engine::Fused),
-            (None, Some(_)) | (Some(Engine::Burn), _) => Ok(Engine::Burn),
+            (None | Some(Engine::Fused), Backend::Flex | Backend::NdArray) => Ok(Engine::Fused),
         }
     }
 

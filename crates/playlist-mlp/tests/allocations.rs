@@ -56,7 +56,11 @@ fn networks() -> Vec<MlpClassifierConfig> {
             }
         }
     }
-    all.push(paper.clone().with_network(MlpConfig::new(&[], Activation::Relu)));
+    let others = [
+        MlpConfig::new(&[], Activation::Relu),
+        MlpConfig::paper_batch_norm(0.0),
+    ];
+    all.extend(others.map(|network| paper.clone().with_network(network)));
     all
 }
 

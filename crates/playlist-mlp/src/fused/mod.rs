@@ -7,6 +7,7 @@
 mod function;
 mod loss;
 mod network;
+mod norm;
 mod optimizer;
 mod predictor;
 mod product;
@@ -22,7 +23,7 @@ pub(crate) use self::predictor::{Answer, Predictor};
 use crate::epochs::Steps;
 use crate::lanes::{Level, padded};
 use crate::random::{Stream, generator};
-use crate::{MlpClassifierConfig, NamedArray, Normalization, Result, TrainingConfig};
+use crate::{MlpClassifierConfig, NamedArray, Result, TrainingConfig};
 
 /// Rows whose loss is computed at once.
 const CHUNK_ROWS: usize = 256;
@@ -60,11 +61,6 @@ impl<'a> Rows<'a> {
             }
         }
     }
-}
-
-/// Why these loops cannot train a network, or nothing when they can: they have no batch normalisation.
-pub(crate) fn lacks(config: &MlpClassifierConfig) -> Option<&'static str> {
-    (config.network.normalization != Normalization::None).then_some("batch normalisation")
 }
 
 /// The parts of the data that a training works on.
@@ -157,6 +153,7 @@ impl Steps for FusedSteps<'_> {
         for rows in part.rows.chunks(self.config.batch_size) {
             part.gather(rows, network.n_outputs(), work);
             network.forward(rows.len(), work, Some(&mut self.dropout_rng));
+            network.update_running(work);
             sum += loss_and_gradient(network, self.config, rows.len(), work);
             network.backward(rows.len(), work);
             let level = network.level();
@@ -164,8 +161,7 @@ impl Steps for FusedSteps<'_> {
                 .step(level, network.parameters_mut(), &work.gradient);
         }
         // Weights that are no numbers need not show in a loss whose activations saturate.
-        let is_finite = network.parameters().iter().all(|weight| weight.is_finite());
-        Ok(if is_finite {
+        Ok(if network.is_finite() {
             sum / part.rows.len() as f64
         } else {
             f64::NAN
@@ -203,6 +199,7 @@ mod tests {
         for network in [
             MlpConfig::paper(),
             MlpConfig::new(&[17, 40], Activation::Gelu).with_dropout(0.2),
+            MlpConfig::paper_batch_norm(0.2),
         ] {
             let mut config = MlpClassifierConfig::paper().with_network(network);
             config.training.batch_size = 20;

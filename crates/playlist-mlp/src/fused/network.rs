@@ -6,25 +6,28 @@ use super::function::{
     SlopeFrom, activate, activate_with_slope, column_sums, dot_rows, multiply_by_slope, multiply_elements,
     outer_rows, slope_from,
 };
+use super::norm::{Batch, Running, normalize_backward, normalize_batch, normalize_running};
 use super::product::{Product, Start, multiply, transposed_multiply};
 use crate::lanes::{Level, padded};
 use crate::random::fill_dropout_mask;
-use crate::{Activation, MlpConfig, NamedArray};
+use crate::{Activation, MlpConfig, NamedArray, Normalization};
 
 /// `length` rounded up to the widest register: loops over single elements run to there, into numbers that nobody reads.
 const fn whole(length: usize) -> usize {
     length.div_ceil(16) * 16
 }
 
-/// A linear layer: where its parameters lie, and its sizes.
+/// A linear layer, and the batch normalisation after it if there is one: where their parameters lie, and their sizes.
 #[derive(Clone, Copy)]
 struct Linear {
-    /// Where the weights start, `[n_in, n_out padded]`; the biases follow. With one output `[n_in padded]`.
+    /// Where the weights start, `[n_in, n_out padded]`; the biases follow. With one output `[n_in padded]`. Before a
+    /// normalisation a layer has no biases: the shifts stand in their place, and the scales follow.
     start: usize,
     n_in: usize,
     n_out: usize,
     /// Whether it is an output layer of one unit, which is a product with a vector.
     is_single: bool,
+    is_normalized: bool,
 }
 
 impl Linear {
@@ -49,6 +52,12 @@ impl Linear {
         start..start + self.stride()
     }
 
+    /// Empty without normalisation.
+    fn scales(&self) -> std::ops::Range<usize> {
+        let start = self.biases().end;
+        start..start + if self.is_normalized { self.stride() } else { 0 }
+    }
+
     /// Where the weight from `input` to `output` lies.
     const fn place(&self, output: usize, input: usize) -> usize {
         if self.is_single {
@@ -65,6 +74,8 @@ pub(super) struct Network {
     activations: Vec<Activation>,
     dropout: f64,
     parameters: Vec<f32>,
+    /// Of each hidden layer where they are normalised, else empty.
+    running: Vec<Running>,
     level: Level,
 }
 
@@ -76,6 +87,8 @@ pub(super) struct Workspace {
     activations: Vec<Vec<f32>>,
     /// The slope of each hidden unit, where it does not follow from its answer.
     slopes: Vec<Vec<f32>>,
+    /// The last batch of each layer that is normalised.
+    batches: Vec<Batch>,
     above: Vec<f32>,
     below: Vec<f32>,
     transposed: Vec<f32>,
@@ -93,6 +106,7 @@ impl Workspace {
     pub(super) fn new(network: &Network, rows: usize) -> Self {
         let hidden = &network.layers[..network.activations.len()];
         let sheet = |width: usize| vec![0.0; whole(rows * padded(width))];
+        let normalized = hidden.iter().filter(|layer| layer.is_normalized);
         let output = network.output();
         let logits = if output.is_single {
             vec![0.0; whole(rows)]
@@ -111,6 +125,7 @@ impl Workspace {
             x: sheet(network.n_features()),
             activations: hidden.iter().map(|layer| sheet(layer.n_out)).collect(),
             slopes: hidden.iter().map(|layer| sheet(layer.n_out)).collect(),
+            batches: normalized.map(|layer| Batch::new(rows, layer.stride())).collect(),
             above: sheet(widest),
             below: sheet(widest),
             transposed: vec![0.0; transposed.max().unwrap_or(0)],
@@ -134,20 +149,39 @@ impl Network {
             let array = arrays.iter().find(|array| array.name == name);
             array.map_or(&[][..], |array| &array.values)
         };
-        let (mut layers, mut parameters) = (Vec::new(), Vec::new());
+        let is_normalized = config.normalization == Normalization::Batch;
+        let (mut layers, mut parameters, mut running) = (Vec::new(), Vec::new(), Vec::new());
         for (index, [n_in, n_out]) in config.layer_shapes(n_features, n_classes).into_iter().enumerate() {
             let layer = Linear {
                 start: parameters.len(),
                 n_in,
                 n_out,
                 is_single: index == config.hidden.len() && n_out == 1,
+                is_normalized: is_normalized && index < config.hidden.len(),
             };
-            parameters.resize(layer.biases().end, 0.0);
+            parameters.resize(layer.scales().end, 0.0);
             for (at, value) in values(format!("layers.{index}.weight")).iter().enumerate() {
                 parameters[layer.place(at / n_in, at % n_in)] = *value;
             }
-            let biases = values(format!("layers.{index}.bias"));
-            parameters[layer.biases()][..biases.len()].copy_from_slice(biases);
+            let mut fill = |range: std::ops::Range<usize>, name: String| {
+                let values = values(name);
+                parameters[range][..values.len()].copy_from_slice(values);
+            };
+            if layer.is_normalized {
+                fill(layer.biases(), format!("norms.{index}.bias"));
+                fill(layer.scales(), format!("norms.{index}.weight"));
+                let statistic = |name: &str| {
+                    let mut values = values(format!("norms.{index}.{name}")).to_vec();
+                    values.resize(layer.stride(), 0.0);
+                    values
+                };
+                running.push(Running {
+                    mean: statistic("running_mean"),
+                    variance: statistic("running_var"),
+                });
+            } else {
+                fill(layer.biases(), format!("layers.{index}.bias"));
+            }
             layers.push(layer);
         }
         parameters.resize(whole(parameters.len()), 0.0);
@@ -156,28 +190,41 @@ impl Network {
             activations: config.hidden.iter().map(|layer| layer.activation).collect(),
             dropout: config.dropout,
             parameters,
+            running,
             level,
         }
     }
 
     /// The parameters without what pads, in the names and layout of PyTorch.
     pub(super) fn to_arrays(&self) -> Vec<NamedArray> {
-        let arrays = self.layers.iter().enumerate().flat_map(|(index, layer)| {
+        let mut arrays = Vec::new();
+        for (index, layer) in self.layers.iter().enumerate() {
             let places =
                 (0..layer.n_out * layer.n_in).map(|at| layer.place(at / layer.n_in, at % layer.n_in));
-            let weights = NamedArray {
+            arrays.push(NamedArray {
                 name: format!("layers.{index}.weight"),
                 shape: vec![layer.n_out, layer.n_in],
                 values: places.map(|place| self.parameters[place]).collect(),
+            });
+            let mut push = |name: String, padded: &[f32]| {
+                arrays.push(NamedArray {
+                    name,
+                    shape: vec![layer.n_out],
+                    values: padded[..layer.n_out].to_vec(),
+                });
             };
-            let biases = NamedArray {
-                name: format!("layers.{index}.bias"),
-                shape: vec![layer.n_out],
-                values: self.parameters[layer.biases()][..layer.n_out].to_vec(),
-            };
-            [weights, biases]
-        });
-        arrays.collect()
+            let biases = &self.parameters[layer.biases()];
+            if layer.is_normalized {
+                let running = &self.running[index];
+                push(format!("norms.{index}.weight"), &self.parameters[layer.scales()]);
+                push(format!("norms.{index}.bias"), biases);
+                push(format!("norms.{index}.running_mean"), &running.mean);
+                push(format!("norms.{index}.running_var"), &running.variance);
+            } else {
+                push(format!("layers.{index}.bias"), biases);
+            }
+        }
+        arrays
     }
 
     pub(super) fn level(&self) -> Level {
@@ -190,6 +237,18 @@ impl Network {
 
     pub(super) fn parameters(&self) -> &[f32] {
         &self.parameters
+    }
+
+    /// Whether all that it has learnt are numbers.
+    pub(super) fn is_finite(&self) -> bool {
+        self.parameters.iter().all(|weight| weight.is_finite()) && self.running.iter().all(Running::is_finite)
+    }
+
+    /// Moves the running statistics towards those of the last batch.
+    pub(super) fn update_running(&mut self, work: &Workspace) {
+        for (running, batch) in self.running.iter_mut().zip(&work.batches) {
+            running.update(batch);
+        }
     }
 
     fn n_features(&self) -> usize {
@@ -205,8 +264,8 @@ impl Network {
         self.output().n_out
     }
 
-    /// Fills the logits of the `rows` rows of `work.x`. With a generator, units are dropped at random and what the way
-    /// back needs is kept.
+    /// Fills the logits of the `rows` rows of `work.x`. With a generator, for training, units are dropped at random, normalised
+    /// by the batch, and what the way back needs is kept.
     pub(super) fn forward(&self, rows: usize, work: &mut Workspace, mut training: Option<&mut ChaCha8Rng>) {
         for (index, (layer, activation)) in self.layers.iter().zip(&self.activations).enumerate() {
             let (below, here) = work.activations.split_at_mut(index);
@@ -214,6 +273,16 @@ impl Network {
             let z = &mut here[0][..];
             let product = self.forward_product(layer, input, rows);
             multiply(self.level, product, z, layer.stride());
+            if layer.is_normalized {
+                let z = &mut z[..rows * layer.stride()];
+                let (scale, shift) = (&self.parameters[layer.scales()], &self.parameters[layer.biases()]);
+                let level = self.level.narrow();
+                if training.is_some() {
+                    normalize_batch(level, z, scale, shift, &mut work.batches[index]);
+                } else {
+                    normalize_running(level, z, scale, shift, &self.running[index]);
+                }
+            }
             let z = &mut z[..whole(rows * layer.stride())];
             let Some(rng) = &mut training else {
                 activate(self.level, *activation, z);
@@ -256,7 +325,11 @@ impl Network {
             rows,
             depth: layer.n_in,
             columns: layer.stride(),
-            start: Start::Columns(&self.parameters[layer.biases()]),
+            start: if layer.is_normalized {
+                Start::Zero
+            } else {
+                Start::Columns(&self.parameters[layer.biases()])
+            },
         }
     }
 
@@ -291,6 +364,15 @@ impl Network {
             } else {
                 multiply_by_slope(self.level, *activation, &work.activations[index][..length], above);
             }
+            let layer = &self.layers[index];
+            if layer.is_normalized {
+                let above = &mut work.above[..rows * layer.stride()];
+                let scale = &self.parameters[layer.scales()];
+                let gradient = &mut work.gradient[layer.biases().start..layer.scales().end];
+                let (to_shift, to_scale) = gradient.split_at_mut(layer.stride());
+                let level = self.level.narrow();
+                normalize_backward(level, above, &work.batches[index], scale, to_scale, to_shift);
+            }
             self.linear_backward(index, rows, work);
         }
     }
@@ -316,8 +398,10 @@ impl Network {
             start: Start::Zero,
         };
         transposed_multiply(self.level, product, &mut work.gradient[layer.weights()], stride);
-        let biases = &mut work.gradient[layer.biases()];
-        column_sums(self.level.narrow(), above, biases);
+        if !layer.is_normalized {
+            let biases = &mut work.gradient[layer.biases()];
+            column_sums(self.level.narrow(), above, biases);
+        }
         if index == 0 {
             if self.activations.is_empty() {
                 std::mem::swap(&mut work.above, &mut work.below);
