@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use playlist_core::{AudioFeature, SpotifyId, unit};
-use polars::prelude::{AnyValue, Column, DataType, StringChunked};
+use polars::prelude::{AnyValue, Column, DataType, Series, StringChunked};
 
 use crate::column::plain;
 use crate::feature_column::{self, Parsed};
@@ -24,7 +24,11 @@ pub(crate) fn table(mut raw: RawTable) -> Result<TrackTable> {
         let parsed = feature_column::parse(&raw, numbers);
         (parsed, joined_thread(text))
     });
-    let Parsed { features, notes } = parsed?;
+    let Parsed {
+        features,
+        n_missing,
+        notes,
+    } = parsed?;
     let Texts {
         ids,
         titles,
@@ -35,15 +39,12 @@ pub(crate) fn table(mut raw: RawTable) -> Result<TrackTable> {
     raw.notes.extend(notes);
     let missing = AudioFeature::ALL
         .into_iter()
-        .zip(&features)
-        .filter_map(|(feature, values)| {
-            Some(MissingCount {
-                feature,
-                n_missing: values.as_ref()?.iter().filter(|value| value.is_nan()).count(),
-            })
+        .filter(|feature| features[feature.index()].is_some())
+        .map(|feature| MissingCount {
+            feature,
+            n_missing: n_missing[feature.index()],
         })
         .collect();
-    let without_id = |ids: &TextColumn| ids.iter().filter(Option::is_none).count();
     let mut notes = std::mem::take(&mut raw.assignment.notes);
     notes.append(&mut raw.notes);
     let report = ReadReport {
@@ -53,7 +54,7 @@ pub(crate) fn table(mut raw: RawTable) -> Result<TrackTable> {
         columns_used: raw.assignment.used,
         columns_ignored: raw.assignment.ignored,
         missing,
-        n_without_id: ids.as_ref().map_or(raw.n_rows, without_id),
+        n_without_id: ids.as_ref().map_or(raw.n_rows, TextColumn::n_missing),
         n_without_label: labels.as_ref().map_or(raw.n_rows, CodedColumn::n_missing),
         notes,
         file: raw.path,
@@ -71,6 +72,7 @@ pub(crate) fn table(mut raw: RawTable) -> Result<TrackTable> {
 }
 
 /// The columns that hold no features.
+#[derive(Default)]
 pub(crate) struct Texts {
     pub(crate) ids: Option<TextColumn>,
     pub(crate) titles: Option<TextColumn>,
@@ -120,32 +122,33 @@ pub(crate) fn column_at(raw: &RawTable, position: usize) -> &Column {
 /// The cells of a column as text.
 pub(crate) fn text_cells(raw: &RawTable, position: usize) -> Result<Cow<'_, StringChunked>> {
     let column = column_at(raw, position);
-    let refused = || Error::ColumnType {
+    text_of(column.as_materialized_series()).ok_or_else(|| Error::ColumnType {
         path: raw.path.clone(),
         column: raw.names[position].clone(),
         expected: "numbers or text",
         found: column.dtype().to_string(),
-    };
-    let series = column.as_materialized_series();
-    match column.dtype() {
-        DataType::String => Ok(Cow::Borrowed(series.str().map_err(|_| refused())?)),
-        DataType::List(inner) if **inner == DataType::String => Ok(Cow::Owned(
-            (0..raw.n_rows)
+    })
+}
+
+/// The same of a column of polars; `None` when it cannot be written as text.
+pub(crate) fn text_of(series: &Series) -> Option<Cow<'_, StringChunked>> {
+    match series.dtype() {
+        DataType::String => Some(Cow::Borrowed(series.str().ok()?)),
+        DataType::List(inner) if **inner == DataType::String => Some(Cow::Owned(
+            (0..series.len())
                 .map(|row| series.get(row).ok().and_then(|cell| joined(&cell)))
                 .collect(),
         )),
         DataType::Float32 | DataType::Float64 => {
-            let floats = series.cast(&DataType::Float64).map_err(|_| refused())?;
-            let floats = floats.f64().map_err(|_| refused())?;
+            let floats = series.cast(&DataType::Float64).ok()?;
             // Rust writes a whole number without `.0`, so 1.0 and the integer 1 are one label.
             let text = |value: Option<f64>| value.map(|value| value.to_string());
-            Ok(Cow::Owned(floats.iter().map(text).collect()))
+            Some(Cow::Owned(floats.f64().ok()?.iter().map(text).collect()))
         }
-        dtype if dtype.is_nested() || matches!(dtype, DataType::Binary) => Err(refused()),
-        _ => {
-            let cast = series.cast(&DataType::String).map_err(|_| refused())?;
-            Ok(Cow::Owned(cast.str().map_err(|_| refused())?.clone()))
-        }
+        dtype if dtype.is_nested() || matches!(dtype, DataType::Binary) => None,
+        _ => Some(Cow::Owned(
+            series.cast(&DataType::String).ok()?.str().ok()?.clone(),
+        )),
     }
 }
 
@@ -162,8 +165,13 @@ fn joined(cell: &AnyValue<'_>) -> Option<String> {
 fn ids(raw: &RawTable, position: usize) -> Result<TextColumn> {
     let cells = text_cells(raw, position)?;
     let mut ids = TextColumn::with_capacity(cells.len(), n_bytes(&cells));
-    each_cell(&cells, |cell| push_id(&mut ids, cell));
+    push_ids(&cells, &mut ids);
     Ok(ids)
+}
+
+/// Adds ids.
+pub(crate) fn push_ids(cells: &StringChunked, ids: &mut TextColumn) {
+    each_cell(cells, |cell| push_id(ids, cell));
 }
 
 /// The bytes of all cells together.
@@ -196,7 +204,11 @@ fn trimmed(text: &str) -> &str {
 /// Adds the id that a cell holds.
 pub(crate) fn push_id(ids: &mut TextColumn, text: &str) {
     // The plain case first, as in most files: it needs no parsing.
-    if text.len() == 22 && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+    if let Ok(bytes) = <&[u8; 22]>::try_from(text.as_bytes())
+        && bytes
+            .iter()
+            .fold(true, |all, byte| all & byte.is_ascii_alphanumeric())
+    {
         return ids.push(text);
     }
     let text = text.trim();
@@ -213,13 +225,27 @@ pub(crate) fn push_id(ids: &mut TextColumn, text: &str) {
 fn texts(raw: &RawTable, position: usize) -> Result<TextColumn> {
     let cells = text_cells(raw, position)?;
     let mut texts = TextColumn::with_capacity(cells.len(), n_bytes(&cells));
-    each_cell(&cells, |cell| texts.push(trimmed(cell)));
+    push_texts(&cells, &mut texts);
     Ok(texts)
+}
+
+/// Adds titles or names.
+pub(crate) fn push_texts(cells: &StringChunked, texts: &mut TextColumn) {
+    each_cell(cells, |cell| texts.push(trimmed(cell)));
 }
 
 fn codes(raw: &RawTable, position: usize) -> Result<CodedColumn> {
     let cells = text_cells(raw, position)?;
-    Ok(cells.iter().map(|cell| cell.and_then(known_code)).collect())
+    let mut codes = CodedColumn::default();
+    push_codes(&cells, &mut codes);
+    Ok(codes)
+}
+
+/// Adds labels or names of parts.
+pub(crate) fn push_codes(cells: &StringChunked, codes: &mut CodedColumn) {
+    for cell in cells.iter() {
+        codes.push(cell.and_then(known_code));
+    }
 }
 
 /// What a cell says, unless that is that nothing is known.

@@ -1,10 +1,10 @@
 //! Columns of audio features: numbers in our units, checked against their ranges.
 
 use playlist_core::AudioFeature;
-use polars::prelude::{DataType, StringChunked};
+use polars::prelude::{DataType, PolarsResult, Series, StringChunked};
 
 use crate::build::{column_at, text_cells};
-use crate::feature_range::finish;
+use crate::feature_range::{Survey, count_missing, finish};
 use crate::message::excerpt;
 use crate::read::RawTable;
 use crate::report::Note;
@@ -14,16 +14,44 @@ use playlist_core::unit;
 /// One column for each feature that the file has, NaN where a value is missing.
 pub(crate) type Features = [Option<Vec<f32>>; AudioFeature::ALL.len()];
 
+/// A column of numbers as the file has it.
+#[derive(Clone)]
+pub(crate) struct Numbers {
+    pub(crate) feature: AudioFeature,
+    pub(crate) values: Vec<f32>,
+    pub(crate) survey: Survey,
+}
+
+impl Numbers {
+    pub(crate) fn new(feature: AudioFeature) -> Self {
+        Self {
+            feature,
+            values: Vec::new(),
+            survey: Survey::default(),
+        }
+    }
+
+    /// Adds what `push` adds.
+    pub(crate) fn extend<T>(&mut self, push: impl FnOnce(&mut Vec<f32>) -> T) -> T {
+        let start = self.values.len();
+        let pushed = push(&mut self.values);
+        self.survey.add(self.feature, &self.values[start..]);
+        pushed
+    }
+}
+
 /// The features of a file and what was decided about their units.
 pub(crate) struct Parsed {
     pub(crate) features: Features,
+    /// How many values each feature lacks, of those that have a column.
+    pub(crate) n_missing: [usize; AudioFeature::ALL.len()],
     pub(crate) notes: Vec<Note>,
 }
 
 /// Reads all columns of features.
 ///
 /// Those in `numbers` are read already, as the file has them.
-pub(crate) fn parse(raw: &RawTable, numbers: Vec<(AudioFeature, Vec<f32>)>) -> Result<Parsed> {
+pub(crate) fn parse(raw: &RawTable, numbers: Vec<Numbers>) -> Result<Parsed> {
     let mut columns = parse_columns(raw, numbers)?;
     let mut notes: Vec<Note> = columns.iter_mut().flat_map(|c| c.notes.drain(..)).collect();
     let percent = is_percent(raw, &columns)?;
@@ -35,27 +63,37 @@ pub(crate) fn parse(raw: &RawTable, numbers: Vec<(AudioFeature, Vec<f32>)>) -> R
         };
         finish(raw, column)
     })?;
-    notes.extend(finished.into_iter().flatten());
+    let (converted, counts): (Vec<Option<Note>>, Vec<usize>) = finished.into_iter().unzip();
+    notes.extend(converted.into_iter().flatten());
     let mut features = Features::default();
-    for mut column in columns {
+    let mut n_missing = [0; AudioFeature::ALL.len()];
+    for (mut column, count) in columns.into_iter().zip(counts) {
         if let Some(mode) = column
             .mode
             .take()
             .filter(|_| raw.assignment.features[MODE].is_none())
         {
             notes.push(derived(raw, AudioFeature::Mode, column.position));
+            n_missing[MODE] = count_missing(&mode);
             features[MODE] = Some(mode);
         }
+        n_missing[column.feature.index()] = count;
         features[column.feature.index()] = Some(column.values);
     }
     if let Some(position) = raw.assignment.camelot {
         let (keys, modes) = two_columns(raw, position, "a place such as `8B`", unit::camelot)?;
         notes.push(derived(raw, AudioFeature::Key, position));
         notes.push(derived(raw, AudioFeature::Mode, position));
+        n_missing[AudioFeature::Key.index()] = count_missing(&keys);
+        n_missing[MODE] = count_missing(&modes);
         features[AudioFeature::Key.index()] = Some(keys);
         features[MODE] = Some(modes);
     }
-    Ok(Parsed { features, notes })
+    Ok(Parsed {
+        features,
+        n_missing,
+        notes,
+    })
 }
 
 const MODE: usize = AudioFeature::Mode.index();
@@ -72,6 +110,7 @@ pub(crate) struct FeatureColumn {
     pub(crate) feature: AudioFeature,
     pub(crate) position: usize,
     pub(crate) values: Vec<f32>,
+    pub(crate) survey: Survey,
     pub(crate) scale: f32,
     /// Whether the values were minutes and seconds in text, and are milliseconds now.
     pub(crate) from_clock: bool,
@@ -81,11 +120,12 @@ pub(crate) struct FeatureColumn {
 }
 
 impl FeatureColumn {
-    fn new(feature: AudioFeature, position: usize, values: Vec<f32>) -> Self {
+    fn new(numbers: Numbers, position: usize) -> Self {
         Self {
-            feature,
+            feature: numbers.feature,
             position,
-            values,
+            values: numbers.values,
+            survey: numbers.survey,
             scale: 1.0,
             from_clock: false,
             mode: None,
@@ -95,10 +135,13 @@ impl FeatureColumn {
 }
 
 /// Reads the columns.
-fn parse_columns(raw: &RawTable, numbers: Vec<(AudioFeature, Vec<f32>)>) -> Result<Vec<FeatureColumn>> {
+fn parse_columns(raw: &RawTable, numbers: Vec<Numbers>) -> Result<Vec<FeatureColumn>> {
     let position = |feature: AudioFeature| raw.assignment.features[feature.index()];
     if !numbers.is_empty() {
-        let column = |(feature, values)| Some(FeatureColumn::new(feature, position(feature)?, values));
+        let column = |numbers: Numbers| {
+            let position = position(numbers.feature)?;
+            Some(FeatureColumn::new(numbers, position))
+        };
         return Ok(numbers.into_iter().filter_map(column).collect());
     }
     let mut wanted: Vec<(AudioFeature, usize)> = AudioFeature::ALL
@@ -140,7 +183,7 @@ fn on_threads<T: Send, U: Send>(
 }
 
 fn parse_column(raw: &RawTable, feature: AudioFeature, position: usize) -> Result<FeatureColumn> {
-    let mut column = FeatureColumn::new(feature, position, Vec::new());
+    let mut column = FeatureColumn::new(Numbers::new(feature), position);
     match column_at(raw, position).dtype() {
         dtype if dtype.is_nested() || dtype.is_bool() && feature != AudioFeature::Mode => {
             return Err(Error::ColumnType {
@@ -153,19 +196,25 @@ fn parse_column(raw: &RawTable, feature: AudioFeature, position: usize) -> Resul
         dtype if dtype.is_primitive_numeric() => column.values = numbers(raw, position)?,
         _ => from_text(raw, &mut column)?,
     }
+    column.survey = Survey::of(feature, &column.values);
     Ok(column)
 }
 
 /// The values of a column that holds numbers.
 fn numbers(raw: &RawTable, position: usize) -> Result<Vec<f32>> {
-    let refused = |_| Error::ColumnType {
+    let column = column_at(raw, position);
+    let mut numbers = Vec::with_capacity(column.len());
+    push_numbers(column.as_materialized_series(), &mut numbers).map_err(|_| Error::ColumnType {
         path: raw.path.clone(),
         column: raw.names[position].clone(),
         expected: "numbers",
-        found: column_at(raw, position).dtype().to_string(),
-    };
-    let column = column_at(raw, position);
-    let mut numbers = Vec::with_capacity(column.len());
+        found: column.dtype().to_string(),
+    })?;
+    Ok(numbers)
+}
+
+/// Adds the values of a column that holds numbers, NaN where one is missing.
+pub(crate) fn push_numbers(column: &Series, numbers: &mut Vec<f32>) -> PolarsResult<()> {
     if let Ok(values) = column.f64() {
         for chunk in values.downcast_iter() {
             match chunk.validity() {
@@ -177,17 +226,23 @@ fn numbers(raw: &RawTable, position: usize) -> Result<Vec<f32>> {
                 ),
             }
         }
-        return Ok(numbers);
+        return Ok(());
     }
-    let cast = column.cast(&DataType::Float32).map_err(refused)?;
-    let values = cast.f32().map_err(refused)?;
+    let cast;
+    let values = match column.f32() {
+        Ok(values) => values,
+        Err(_) => {
+            cast = column.cast(&DataType::Float32)?;
+            cast.f32()?
+        }
+    };
     for chunk in values.downcast_iter() {
         match chunk.validity() {
             None => numbers.extend_from_slice(chunk.values()),
             Some(_) => numbers.extend(chunk.iter().map(|value| value.copied().unwrap_or(f32::NAN))),
         }
     }
-    Ok(numbers)
+    Ok(())
 }
 
 /// Reads a column of text: as numbers, or else in the other way that the feature can be written.
@@ -325,6 +380,10 @@ pub(crate) fn is_share(feature: AudioFeature) -> bool {
 /// Whether the shares of the file are in percent.
 fn is_percent(raw: &RawTable, columns: &[FeatureColumn]) -> Result<bool> {
     let shares: Vec<&FeatureColumn> = columns.iter().filter(|c| is_share(c.feature)).collect();
+    // Percent has values above 1.
+    if shares.iter().all(|column| column.survey.is_sound) {
+        return Ok(false);
+    }
     percent(shares.iter().map(|column| column.values.as_slice())).map_err(|doubtful| Error::AmbiguousUnit {
         path: raw.path.clone(),
         column: raw.names[shares[doubtful].position].clone(),

@@ -12,9 +12,57 @@ use crate::read::RawTable;
 use crate::report::Note;
 use crate::{Error, Result};
 
-/// Brings a column into our unit and checks its range; returns what was converted.
-pub(crate) fn finish(raw: &RawTable, column: &mut FeatureColumn) -> Result<Option<Note>> {
-    check_finite(raw, column)?;
+/// So many values are looked at without a branch for each.
+const AT_ONCE: usize = 1024;
+
+/// What one look at the values of a feature tells, as the file has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Survey {
+    /// Whether every value is NaN or one that the feature can have in our unit.
+    pub(crate) is_sound: bool,
+    /// The number that are NaN.
+    pub(crate) n_missing: usize,
+}
+
+impl Default for Survey {
+    fn default() -> Self {
+        Self {
+            is_sound: true,
+            n_missing: 0,
+        }
+    }
+}
+
+impl Survey {
+    pub(crate) fn of(feature: AudioFeature, values: &[f32]) -> Self {
+        let mut survey = Self::default();
+        survey.add(feature, values);
+        survey
+    }
+
+    /// Looks at more values: best while they are in the processor's cache.
+    pub(crate) fn add(&mut self, feature: AudioFeature, values: &[f32]) {
+        let (least, greatest) = feature.valid_range().into_inner();
+        // Neither holds of NaN.
+        let out_of_range = |value: f32| (value < least) | (value > greatest);
+        let is_broken = |value: f32| (value as i32 as f32 != value) & !value.is_nan();
+        for some in values.chunks(AT_ONCE) {
+            self.is_sound &= !some.iter().fold(false, |any, value| any | out_of_range(*value));
+            if feature.is_categorical() {
+                self.is_sound &= !some.iter().fold(false, |any, value| any | is_broken(*value));
+            }
+            let n_missing: u32 = some.iter().map(|value| u32::from(value.is_nan())).sum();
+            self.n_missing += n_missing as usize;
+        }
+    }
+}
+
+/// Brings a column into our unit and checks its range; returns what was converted, and how many values are missing.
+pub(crate) fn finish(raw: &RawTable, column: &mut FeatureColumn) -> Result<(Option<Note>, usize)> {
+    let survey = column.survey;
+    if !survey.is_sound {
+        check_finite(raw, column)?;
+    }
     let mut factor = 1.0;
     let converted = match column.feature {
         AudioFeature::DurationMs => {
@@ -32,34 +80,38 @@ pub(crate) fn finish(raw: &RawTable, column: &mut FeatureColumn) -> Result<Optio
         }
         _ => (column.scale > 1.0).then_some(("percent", "0 to 1")),
     };
-    convert(raw, column, factor)?;
-    Ok(converted.map(|(from, to)| Note::Converted {
+    let n_missing = if survey.is_sound && factor == 1.0 && column.scale == 1.0 {
+        survey.n_missing
+    } else {
+        convert(raw, column, factor)?;
+        count_missing(&column.values)
+    };
+    let note = converted.map(|(from, to)| Note::Converted {
         column: raw.names[column.position].clone(),
         from,
         to,
-    }))
+    });
+    Ok((note, n_missing))
+}
+
+pub(crate) fn count_missing(values: &[f32]) -> usize {
+    values.iter().filter(|value| value.is_nan()).count()
 }
 
 /// Brings the values into our unit; those that say that there is none become NaN.
 fn convert(raw: &RawTable, column: &mut FeatureColumn, factor: f32) -> Result<()> {
-    /// So many values are looked at without a branch for each.
-    const AT_ONCE: usize = 1024;
     let (feature, scale) = (column.feature, column.scale);
-    let range = feature.valid_range();
-    let (least, greatest, codes) = (*range.start(), *range.end(), feature.is_categorical());
-    let is_sound =
-        |value: f32| (least <= value) & (value <= greatest) & (!codes | (value as i32 as f32 == value));
     for start in (0..column.values.len()).step_by(AT_ONCE) {
         let end = (start + AT_ONCE).min(column.values.len());
         let some = &mut column.values[start..end];
-        if factor == 1.0 && scale == 1.0 && some.iter().fold(true, |all, value| all & is_sound(*value)) {
+        if factor == 1.0 && scale == 1.0 && Survey::of(feature, some).is_sound {
             continue;
         }
         for (offset, value) in some.iter_mut().enumerate() {
             let converted = *value * factor / scale;
             if feature.is_missing(converted) {
                 *value = f32::NAN;
-            } else if is_sound(converted) {
+            } else if Survey::of(feature, &[converted]).is_sound {
                 *value = converted;
             } else {
                 return Err(out_of_range(raw, column, start + offset, factor));
@@ -72,7 +124,7 @@ fn convert(raw: &RawTable, column: &mut FeatureColumn, factor: f32) -> Result<()
 fn check_finite(raw: &RawTable, column: &FeatureColumn) -> Result<()> {
     // Looked at in pieces without a branch for each value: nearly always there is none.
     let has_none = |some: &[f32]| !some.iter().fold(false, |any, value| any | value.is_infinite());
-    if column.values.chunks(1024).all(has_none) {
+    if column.values.chunks(AT_ONCE).all(has_none) {
         return Ok(());
     }
     match column.values.iter().position(|value| value.is_infinite()) {
@@ -137,9 +189,12 @@ fn check_sign(raw: &RawTable, column: &FeatureColumn) -> Result<()> {
 /// Loudness is negative but for a few tracks; a column without a sign is something else.
 pub(crate) fn sign_is_lost(values: &[f32]) -> bool {
     let known = || values.iter().filter(|value| !value.is_nan());
+    if known().any(|value| *value < 0.0) {
+        return false;
+    }
     let loudest = known().copied().fold(0.0, f32::max);
     let several = known().count() > 1;
-    !known().any(|value| *value < 0.0) && (loudest > 5.0 || several && loudest > 0.0)
+    loudest > 5.0 || several && loudest > 0.0
 }
 
 fn out_of_range(raw: &RawTable, column: &FeatureColumn, row: usize, factor: f32) -> Error {

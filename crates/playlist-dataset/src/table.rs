@@ -347,10 +347,8 @@ impl TrackTable {
 
     /// Brings the counts of the report up to date.
     pub(crate) fn count(&mut self) {
-        let missing =
-            |text: Option<&TextColumn>, n| text.map_or(n, |text| text.iter().filter(Option::is_none).count());
         self.report.n_rows = self.n_rows;
-        self.report.n_without_id = missing(self.ids.as_ref(), self.n_rows);
+        self.report.n_without_id = self.ids.as_ref().map_or(self.n_rows, TextColumn::n_missing);
         self.report.n_without_label = self.labels.as_ref().map_or(self.n_rows, CodedColumn::n_missing);
         self.report.missing = AudioFeature::ALL
             .into_iter()

@@ -1,6 +1,6 @@
 //! Columns of text: one buffer for many short texts, and numbers for repeated ones.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, TryReserveError};
 
 /// Texts one after the other in one buffer; an empty text stands for a missing one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +16,15 @@ impl TextColumn {
             data: String::with_capacity(n_bytes),
             ends: Vec::with_capacity(n_rows),
         }
+    }
+
+    /// Makes room for `n_rows` texts in all, if the others are as long as those that are there.
+    pub(crate) fn try_reserve(&mut self, n_rows: usize) -> Result<(), TryReserveError> {
+        let n_more = n_rows.saturating_sub(self.len());
+        let n_bytes = self.data.len() as f64 / self.len().max(1) as f64 * n_more as f64;
+        // A little more, since running out of room costs a copy of all.
+        self.data.try_reserve_exact((n_bytes * 1.02) as usize)?;
+        self.ends.try_reserve_exact(n_more)
     }
 
     pub(crate) fn push(&mut self, text: &str) {
@@ -48,6 +57,11 @@ impl TextColumn {
         (0..self.len()).map(|row| self.get(row))
     }
 
+    pub(crate) fn n_missing(&self) -> usize {
+        let first = usize::from(self.ends.first() == Some(&0));
+        first + self.ends.windows(2).filter(|ends| ends[0] == ends[1]).count()
+    }
+
     pub(crate) fn select(&self, rows: &[usize]) -> Self {
         rows.iter().map(|row| self.get(*row)).collect()
     }
@@ -75,6 +89,11 @@ impl CodedColumn {
     pub(crate) fn push(&mut self, text: Option<&str>) {
         let code = text.map(|text| self.code(text));
         self.codes.push(code);
+    }
+
+    /// Makes room for `n_rows` texts in all.
+    pub(crate) fn try_reserve(&mut self, n_rows: usize) -> Result<(), TryReserveError> {
+        self.codes.try_reserve_exact(n_rows.saturating_sub(self.len()))
     }
 
     /// Columns one below the other.
@@ -160,7 +179,10 @@ mod tests {
             column.iter().collect::<Vec<_>>(),
             [Some("a"), None, None, Some("bc")]
         );
+        assert_eq!(column.n_missing(), 2);
         assert_eq!(column.select(&[3, 1]).get(0), Some("bc"));
+        assert_eq!(column.select(&[1, 0]).n_missing(), 1);
+        assert_eq!(TextColumn::default().n_missing(), 0);
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! The walk through the headers of all pages.
+//! The walk through the headers of pages.
 
 use std::io::Cursor;
 
 use polars_buffer::Buffer;
 use polars_parquet::parquet::metadata::ColumnChunkMetadata;
 use polars_parquet::parquet::page::CompressedPage;
-use polars_parquet::parquet::read::{get_page_iterator, read_metadata};
+use polars_parquet::parquet::read::{PageReader, read_metadata};
 
 use crate::{Error, Result};
 
@@ -25,6 +25,34 @@ impl AsRef<[u8]> for Checked {
     }
 }
 
+/// The bytes of one column in one row group whose pages state nothing that cannot be.
+#[derive(Clone, Debug)]
+pub struct CheckedChunk(Buffer<u8>);
+
+impl CheckedChunk {
+    /// The pages, still packed; `chunk` is what the footer says of them, as it was when they were checked.
+    #[must_use]
+    pub fn into_pages(self, chunk: &ColumnChunkMetadata) -> PageReader {
+        PageReader::new(Cursor::new(self.0), chunk, Vec::new(), MOST_PAGE_BYTES)
+    }
+}
+
+/// Checks `bytes`, which are those of `chunk` alone: the column and row group `place`, as [`Error::Count`] counts them.
+///
+/// This is [`check`] for who reads a file piece by piece. That `chunk` lies in the file is for the caller to see.
+///
+/// # Errors
+/// [`Error::Damaged`], [`Error::Count`].
+pub fn check_chunk(
+    bytes: Vec<u8>,
+    chunk: &ColumnChunkMetadata,
+    place: (usize, usize),
+) -> Result<CheckedChunk> {
+    let bytes = Buffer::from(bytes);
+    guarded(|| check_pages(Cursor::new(bytes.clone()), chunk, place))?;
+    Ok(CheckedChunk(bytes))
+}
+
 /// Checks `bytes`, the whole of a Parquet file: its footer can be read, each column lies in the file, and each page
 /// states a number of values that its column can have.
 ///
@@ -34,11 +62,14 @@ impl AsRef<[u8]> for Checked {
 /// [`Error::Damaged`], [`Error::Count`].
 pub fn check(bytes: Vec<u8>) -> Result<Checked> {
     let bytes = Buffer::from(bytes);
-    // The reader panics on some damaged files; nothing of ours is left half changed by it.
-    let attempt = std::panic::AssertUnwindSafe(|| check_groups(&bytes));
-    std::panic::catch_unwind(attempt)
-        .unwrap_or_else(|_| Err(Error::damaged("the Parquet reader panicked")))?;
+    guarded(|| check_groups(&bytes))?;
     Ok(Checked(bytes))
+}
+
+/// The reader panics on some damaged files; nothing of ours is left half changed by it.
+fn guarded(check: impl FnOnce() -> Result<()>) -> Result<()> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(check))
+        .unwrap_or_else(|_| Err(Error::damaged("the Parquet reader panicked")))
 }
 
 fn check_groups(bytes: &Buffer<u8>) -> Result<()> {
@@ -51,45 +82,47 @@ fn check_groups(bytes: &Buffer<u8>) -> Result<()> {
     Ok(())
 }
 
-fn check_column(
-    bytes: &Buffer<u8>,
-    chunk: &ColumnChunkMetadata,
-    (group, column): (usize, usize),
-) -> Result<()> {
-    let in_range = |what, found: i64, most: i64| {
-        if (0..=most).contains(&found) {
-            return Ok(());
-        }
-        Err(Error::Count {
-            what,
-            group,
-            column,
-            found,
-            most,
-        })
-    };
+fn check_column(bytes: &Buffer<u8>, chunk: &ColumnChunkMetadata, place: (usize, usize)) -> Result<()> {
     let size = bytes.len() as i64;
     let range = chunk.byte_range();
-    in_range("the beginning", range.start as i64, size)?;
-    in_range("the end", range.end as i64, size)?;
-    in_range("the number of values", chunk.num_values(), MOST_VALUES)?;
-    let pages = get_page_iterator(chunk, Cursor::new(bytes.clone()), Vec::new(), MOST_PAGE_BYTES);
-    for page in pages.map_err(Error::damaged)? {
+    in_range("the beginning", range.start as i64, size, place)?;
+    in_range("the end", range.end as i64, size, place)?;
+    let mut reader = Cursor::new(bytes.clone());
+    reader.set_position(range.start);
+    check_pages(reader, chunk, place)
+}
+
+/// Walks through the pages from where `reader` stands.
+fn check_pages(reader: Cursor<Buffer<u8>>, chunk: &ColumnChunkMetadata, place: (usize, usize)) -> Result<()> {
+    in_range("the number of values", chunk.num_values(), MOST_VALUES, place)?;
+    for page in PageReader::new(reader, chunk, Vec::new(), MOST_PAGE_BYTES) {
         // A dictionary states how many values it has, too: it is unpacked by its size, which the reader checks.
         if let CompressedPage::Data(page) = page.map_err(Error::damaged)? {
+            let n_values = page.num_values() as i64;
             in_range(
                 "the number of values of a page",
-                page.num_values() as i64,
+                n_values,
                 chunk.num_values(),
+                place,
             )?;
-            in_range(
-                "the size of a page",
-                page.uncompressed_size() as i64,
-                MOST_PAGE_BYTES as i64,
-            )?;
+            let n_bytes = page.uncompressed_size() as i64;
+            in_range("the size of a page", n_bytes, MOST_PAGE_BYTES as i64, place)?;
         }
     }
     Ok(())
+}
+
+fn in_range(what: &'static str, found: i64, most: i64, (group, column): (usize, usize)) -> Result<()> {
+    if (0..=most).contains(&found) {
+        return Ok(());
+    }
+    Err(Error::Count {
+        what,
+        group,
+        column,
+        found,
+        most,
+    })
 }
 
 #[cfg(test)]
@@ -118,6 +151,22 @@ mod tests {
                 .height(),
             4
         );
+    }
+
+    #[test]
+    fn chunks_of_a_sound_file_pass_and_those_cut_short_do_not() {
+        let whole = file();
+        let metadata = read_metadata(&mut Cursor::new(whole.as_slice())).unwrap();
+        let group = metadata.row_groups.iter().next().unwrap();
+        for (column, chunk) in group.parquet_columns().iter().enumerate() {
+            let range = chunk.byte_range();
+            let bytes = &whole[range.start as usize..range.end as usize];
+            let checked = check_chunk(bytes.to_vec(), chunk, (0, column)).unwrap();
+            assert!(checked.into_pages(chunk).count() > 0);
+            let cut = bytes[..bytes.len() - 1].to_vec();
+            let error = check_chunk(cut, chunk, (0, column)).unwrap_err();
+            assert!(matches!(error, Error::Damaged { .. }), "{error}");
+        }
     }
 
     /// Every byte in turn, altered in several ways: an error or a table, and never the end of the process.

@@ -3,5 +3,5 @@
 mod check;
 mod error;
 
-pub use check::{Checked, check};
+pub use check::{Checked, CheckedChunk, check, check_chunk};
 pub use error::{Error, Result};

@@ -14,6 +14,7 @@ use playlist_core::{AudioFeature, unit};
 use super::lines::LineNumbers;
 use crate::build::{Texts, known_code, push_id};
 use crate::column::Assignment;
+use crate::feature_column::Numbers;
 use crate::text::{CodedColumn, TextColumn};
 
 /// So many bytes are best read and understood at once: they stay in the processor's cache.
@@ -26,7 +27,7 @@ pub(super) struct FastRows {
     pub(super) n_blank: usize,
     pub(super) lines: LineNumbers,
     /// A column for each feature that has one.
-    pub(super) numbers: Vec<(AudioFeature, Vec<f32>)>,
+    pub(super) numbers: Vec<Numbers>,
     pub(super) texts: Texts,
 }
 
@@ -455,11 +456,12 @@ fn joined(chunks: Vec<Chunk>, plan: &Plan<'_>, features: &[AudioFeature], splits
         position.map(|_| TextColumn::joined(chunks.iter().map(column)))
     };
     let number = |number: usize| {
-        let mut values = Vec::with_capacity(n_rows);
-        chunks
-            .iter()
-            .for_each(|chunk| values.extend_from_slice(&chunk.numbers[number]));
-        (features[number], values)
+        let mut numbers = Numbers::new(features[number]);
+        numbers.values.reserve_exact(n_rows);
+        for chunk in &chunks {
+            numbers.extend(|values| values.extend_from_slice(&chunk.numbers[number]));
+        }
+        numbers
     };
     let (numbers, texts) = std::thread::scope(|scope| {
         let texts = scope.spawn(|| Texts {

@@ -1,5 +1,6 @@
 //! Reading a file into a checked table.
 
+mod by_column;
 mod csv;
 mod fast;
 mod json;
@@ -10,12 +11,12 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Seek};
 use std::path::Path;
 
-use playlist_core::AudioFeature;
 use polars::prelude::Column;
 use serde::{Deserialize, Serialize};
 
 use crate::build::{self, Texts};
 use crate::column::Assignment;
+use crate::feature_column::Numbers;
 use crate::report::{FileKind, Note};
 use crate::{Error, Result, TrackTable};
 
@@ -123,7 +124,7 @@ pub(crate) struct RawTable {
     /// The columns that are needed and not read yet, by position; the others are `None`.
     pub(crate) columns: Vec<Option<Column>>,
     /// All columns of features, where they are read already, and those of text.
-    pub(crate) numbers: Vec<(AudioFeature, Vec<f32>)>,
+    pub(crate) numbers: Vec<Numbers>,
     pub(crate) texts: Option<Texts>,
     pub(crate) lines: LineNumbers,
     pub(crate) assignment: Assignment,
@@ -139,7 +140,7 @@ pub(crate) struct RawTable {
 /// signature of 0. No row is left out.
 ///
 /// A file of any content is a table or an error. Parquet files are checked before polars reads them (see
-/// [`playlist_parquet`]), and are held in memory whole meanwhile.
+/// [`playlist_parquet`]): column by column, or, where a column needs a closer look, held in memory whole meanwhile.
 ///
 /// # Errors
 /// Every variant of [`Error`] that names a path: the file cannot be read, is not of a known kind, has no

@@ -1,11 +1,13 @@
 //! Parquet, through polars.
 
 use std::fs::File;
-use std::io::{Cursor, Read};
+use std::io::{Cursor, Read, Seek};
 
 use playlist_parquet::check;
 use polars::prelude::{ParquetReader, SerReader};
+use polars_parquet::read::{infer_schema, read_metadata};
 
+use super::by_column::{self, Plan};
 use super::{RawTable, ReadOptions, io_error};
 use crate::column::Assignment;
 use crate::report::FileKind;
@@ -27,7 +29,16 @@ fn damaged(path: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync
     }
 }
 
+/// By columns where they are plain, and else through a frame, which shows a cell as it is and says what is wrong.
 fn read_columns(path: &str, mut file: File, options: &ReadOptions) -> Result<RawTable> {
+    if let Some(table) = read_by_column(path, &mut file, options) {
+        return Ok(table);
+    }
+    file.rewind().map_err(|source| io_error(path, source))?;
+    read_frame(path, file, options)
+}
+
+fn read_frame(path: &str, mut file: File, options: &ReadOptions) -> Result<RawTable> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)
         .map_err(|source| io_error(path, source))?;
@@ -58,16 +69,153 @@ fn read_columns(path: &str, mut file: File, options: &ReadOptions) -> Result<Raw
         columns[position.expect("polars returns columns of the file")] = Some(column);
     }
     Ok(RawTable {
+        columns,
+        ..raw(path, n_rows, names, assignment)
+    })
+}
+
+/// `None` when something needs a closer look.
+fn read_by_column(path: &str, file: &mut File, options: &ReadOptions) -> Option<RawTable> {
+    let metadata = read_metadata(file).ok()?;
+    let n_rows = Some(metadata.num_rows).filter(|n_rows| *n_rows > 0)?;
+    let schema = infer_schema(&metadata).ok()?;
+    let names: Vec<String> = schema.iter_names().map(|name| name.to_string()).collect();
+    let assignment = Assignment::new(path, &names, options).ok()?;
+    let plan = Plan {
+        file,
+        metadata: &metadata,
+        schema: &schema,
+        names: &names,
+        assignment: &assignment,
+    };
+    let (numbers, texts) = by_column::read(&plan)?;
+    Some(RawTable {
+        numbers,
+        texts: Some(texts),
+        columns: vec![None; names.len()],
+        ..raw(path, n_rows, names, assignment)
+    })
+}
+
+/// A table of no columns yet.
+fn raw(path: &str, n_rows: usize, names: Vec<String>, assignment: Assignment) -> RawTable {
+    RawTable {
         path: path.to_owned(),
         kind: FileKind::Parquet,
         delimiter: None,
         n_rows,
         names,
-        columns,
+        columns: Vec::new(),
         numbers: Vec::new(),
         texts: None,
         lines: super::LineNumbers::default(),
         assignment,
         notes: Vec::new(),
-    })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use playlist_core::AudioFeature;
+    use polars::prelude::{DataFrame, DataType, NamedFrom, ParquetWriter, Series, df};
+
+    use super::*;
+    use crate::{TrackTable, build};
+
+    /// Enough rows for several threads; some cells of each column are missing.
+    fn frame() -> DataFrame {
+        let n_rows = 21_000_usize;
+        let known = |row: usize, every: usize| row % every != 1;
+        let texts = |text: fn(usize) -> String, every| -> Vec<Option<String>> {
+            (0..n_rows)
+                .map(|row| known(row, every).then(|| text(row)))
+                .collect()
+        };
+        let numbers = |scale: f64, every| -> Vec<Option<f64>> {
+            let value = |row: usize| (row % 1000) as f64 * scale / 1000.0;
+            (0..n_rows)
+                .map(|row| known(row, every).then(|| value(row)))
+                .collect()
+        };
+        df!(
+            "track_id" => texts(|row| format!("{row:022}"), 50),
+            "name" => texts(|row| format!(" Song {row}{} ", "!".repeat(row % 30)), 3),
+            "artists" => texts(|row| format!("Artist {}", row % 40), 7),
+            "album" => texts(|row| format!("Album {}", row % 400), 7),
+            "liked" => (0..n_rows).map(|row| (row % 2) as i64).collect::<Vec<_>>(),
+            "split_0" => texts(|row| ["train", "test"][usize::from(row % 5 == 0)].to_owned(), 11),
+            "energy" => numbers(1.0, 4),
+            "tempo" => (0..n_rows).map(|row| row as u32 % 300).collect::<Vec<_>>(),
+            "key" => (0..n_rows).map(|row| row as i32 % 13 - 1).collect::<Vec<_>>(),
+            "loudness" => numbers(-60.0, n_rows),
+            "duration_s" => numbers(500.0, 9),
+        )
+        .unwrap()
+    }
+
+    fn file(frame: &mut DataFrame) -> File {
+        let mut file = tempfile::tempfile().unwrap();
+        ParquetWriter::new(&mut file)
+            .with_row_group_size(Some(4_000))
+            .finish(frame)
+            .unwrap();
+        file
+    }
+
+    fn tables(mut file: File, options: &ReadOptions) -> Option<[Result<TrackTable>; 2]> {
+        let by_column = read_by_column("t", &mut file, options)?;
+        file.rewind().unwrap();
+        let whole = read_frame("t", file, options);
+        Some([build::table(by_column), whole.and_then(build::table)])
+    }
+
+    #[test]
+    fn by_column_a_table_is_the_same() {
+        let options = ReadOptions::default().with_split_column("liked");
+        let mut frame = frame();
+        for dtype in [DataType::Float64, DataType::Float32] {
+            let energy = frame.column("energy").unwrap().cast(&dtype).unwrap();
+            frame.with_column(energy).unwrap();
+            let [by_column, whole] = tables(file(&mut frame), &options).unwrap().map(Result::unwrap);
+            assert_eq!(by_column.report(), whole.report());
+            assert!(
+                by_column
+                    .to_frame()
+                    .unwrap()
+                    .equals_missing(&whole.to_frame().unwrap())
+            );
+            assert_eq!(by_column.title(3), Some("Song 3!!!"));
+            assert_eq!(by_column.value(0, AudioFeature::Key), None);
+            assert_eq!(by_column.split_columns(), ["split_0", "liked"]);
+        }
+    }
+
+    #[test]
+    fn by_column_an_error_is_the_same() {
+        let mut frame = frame();
+        let energy: Vec<f64> = (0..frame.height())
+            .map(|row| f64::from(row == 20_500) * 7.0)
+            .collect();
+        frame
+            .replace("energy", Series::new("energy".into(), energy).into())
+            .unwrap();
+        let [by_column, whole] = tables(file(&mut frame), &ReadOptions::default()).unwrap();
+        let (error, expected) = (by_column.unwrap_err(), whole.unwrap_err());
+        assert_eq!(error.to_string(), expected.to_string());
+        assert!(matches!(error, Error::OutOfRange { row: 20_501, .. }), "{error}");
+    }
+
+    #[test]
+    fn columns_of_other_kinds_are_left_to_the_frame() {
+        for (name, cells) in [("camelot", "8B"), ("energy", "0,5"), ("Track Id", "x")] {
+            let mut frame = frame();
+            let cells = vec![cells; frame.height()];
+            frame.with_column(Series::new(name.into(), cells).into()).unwrap();
+            let _ = frame.drop_in_place("key");
+            assert!(
+                tables(file(&mut frame), &ReadOptions::default()).is_none(),
+                "{name}"
+            );
+        }
+    }
 }
