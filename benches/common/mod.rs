@@ -1,4 +1,4 @@
-//! Seeded data for the benches.
+//! Seeded data for the benches, and their allocator.
 
 #![allow(dead_code, reason = "each bench uses a part")]
 
@@ -6,6 +6,10 @@ use playlist_core::{AudioFeature, FeatureMatrix, Labels};
 use playlist_mlp::{Backend, Engine, MlpClassifierConfig};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+
+/// As in the examples.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// A number uniform in [0, 1).
 fn unit(rng: &mut ChaCha8Rng) -> f32 {
