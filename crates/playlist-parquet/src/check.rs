@@ -157,7 +157,7 @@ mod tests {
     fn chunks_of_a_sound_file_pass_and_those_cut_short_do_not() {
         let whole = file();
         let metadata = read_metadata(&mut Cursor::new(whole.as_slice())).unwrap();
-        let group = metadata.row_groups.iter().next().unwrap();
+        let group = metadata.row_groups.first().unwrap();
         for (column, chunk) in group.parquet_columns().iter().enumerate() {
             let range = chunk.byte_range();
             let bytes = &whole[range.start as usize..range.end as usize];
