@@ -21,8 +21,8 @@ use playlist_dataset::{GroupBy, ReadOptions, TrackTable, read_table};
 use playlist_logistic::LogisticConfig;
 use playlist_metrics::{average_precision, log_loss, roc_auc};
 use playlist_mlp::{
-    Engine, EnsembleConfig, EnsembleNetworkConfig, MlpClassifier, MlpClassifierConfig, MlpConfig,
-    TrainingConfig,
+    DistillationConfig, Engine, EnsembleConfig, EnsembleNetworkConfig, MlpClassifier, MlpClassifierConfig,
+    MlpConfig, TrainingConfig,
 };
 use serde::Deserialize;
 
@@ -46,6 +46,8 @@ struct Request {
     /// Networks of an ensemble, `None` for its own number.
     members: Option<usize>,
     engine: Engine,
+    /// Whether an ensemble is distilled into one network.
+    distil: bool,
     /// Threads where the job can be told; the others use the cores that the process may use.
     threads: Option<usize>,
     seed: u64,
@@ -69,6 +71,7 @@ impl Default for Request {
             width: 36,
             members: None,
             engine: Engine::Fused,
+            distil: false,
             threads: None,
             seed: 1,
             data: None,
@@ -175,6 +178,7 @@ impl Request {
         }
         EnsembleConfig::default()
             .with_network(network)
+            .with_distillation(self.distil.then(DistillationConfig::default))
             .with_engine(self.engine)
             .with_seed(self.seed)
             .with_threads(self.threads)

@@ -245,8 +245,9 @@ def catboost_model(threads):
 def fit_ensemble(bench):
     x, y = tracks(bench.size(3_200))
     request = {"job": "fit-ensemble", "rows": len(x), "threads": bench.threads, "data": bench.file("ensemble", x, y)}
-    bench.compare(f"fit, ensemble, {len(x):,} rows", request, {
-        "CatBoost": side(lambda: catboost_model(bench.threads).fit(x, y).predict_proba(x[:1])[0, 1])})
+    for name, distil in [("ensemble", False), ("distilled ensemble", True)]:
+        bench.compare(f"fit, {name}, {len(x):,} rows", request | {"distil": distil}, {
+            "CatBoost": side(lambda: catboost_model(bench.threads).fit(x, y).predict_proba(x[:1])[0, 1])})
 
 
 def predict_ensemble(bench):
@@ -255,8 +256,9 @@ def predict_ensemble(bench):
     request = {"job": "predict-ensemble", "rows": rows, "train_rows": n_train, "threads": bench.threads,
                "data": bench.file("ensemble", x, y)}
     model = catboost_model(bench.threads).fit(x[:n_train], y[:n_train])
-    bench.compare(f"predict, ensemble, {rows:,} rows", request, {
-        "CatBoost": side(lambda: model.predict_proba(x[n_train:], thread_count=bench.threads)[-1, 1])})
+    for name, distil in [("ensemble", False), ("distilled ensemble", True)]:
+        bench.compare(f"predict, {name}, {rows:,} rows", request | {"distil": distil}, {
+            "CatBoost": side(lambda: model.predict_proba(x[n_train:], thread_count=bench.threads)[-1, 1])})
 
 
 def folds(bench):

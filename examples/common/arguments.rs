@@ -1,7 +1,7 @@
 //! Command-line options that several examples have, and what they say in the library's terms.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -121,6 +121,10 @@ pub struct FitArgs {
     /// Settings of the ensemble, a JSON file; what it leaves out stays as it is
     #[arg(long, value_name = "FILE")]
     pub ensemble: Option<PathBuf>,
+    /// Distil the ensemble into one network that answers in its place: twenty times as fast with many tracks, a little less
+    /// exact
+    #[arg(long)]
+    pub distil: bool,
     /// Search for better settings of the ensemble on each training part, trying this many
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub tune: Option<usize>,
@@ -154,19 +158,27 @@ impl FitArgs {
     }
 
     fn ensemble(&self) -> Result<EnsembleConfig, Box<dyn Error>> {
-        let Some(path) = &self.ensemble else {
-            return Ok(EnsembleConfig::default());
+        let mut config = match &self.ensemble {
+            Some(path) => read_ensemble(path)?,
+            None => EnsembleConfig::default(),
         };
-        let name = path.display();
-        let text =
-            std::fs::read_to_string(path).map_err(|error| format!("`{name}` could not be read: {error}"))?;
-        let config: EnsembleConfig = serde_json::from_str(&text)
-            .map_err(|error| format!("`{name}` holds no settings of the ensemble: {error}"))?;
-        config
-            .validate()
-            .map_err(|error| format!("`{name}`: {}", with_causes(&error)))?;
+        if self.distil {
+            config.distillation.get_or_insert_default();
+        }
         Ok(config)
     }
+}
+
+fn read_ensemble(path: &Path) -> Result<EnsembleConfig, Box<dyn Error>> {
+    let name = path.display();
+    let text =
+        std::fs::read_to_string(path).map_err(|error| format!("`{name}` could not be read: {error}"))?;
+    let config: EnsembleConfig = serde_json::from_str(&text)
+        .map_err(|error| format!("`{name}` holds no settings of the ensemble: {error}"))?;
+    config
+        .validate()
+        .map_err(|error| format!("`{name}`: {}", with_causes(&error)))?;
+    Ok(config)
 }
 
 impl SplitArgs {

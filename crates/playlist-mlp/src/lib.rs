@@ -29,8 +29,8 @@ pub use config::{Activation, HiddenLayer, Initialization, MlpConfig, Normalizati
 pub use device::{BURN_VERSION, Backend};
 pub use engine::Engine;
 pub use ensemble::{
-    Ensemble, EnsembleConfig, EnsembleFitOptions, EnsembleNetwork, EnsembleNetworkConfig, KernelConfig,
-    KernelScale, MultiLabelEnsemble, Spread, Trial, TuneConfig, TuneOptions, Tuned,
+    DistillationConfig, Ensemble, EnsembleConfig, EnsembleFitOptions, EnsembleNetwork, EnsembleNetworkConfig,
+    KernelConfig, KernelScale, MultiLabelEnsemble, Spread, Trial, TuneConfig, TuneOptions, Tuned,
 };
 pub use error::{Error, Result};
 pub use history::{EpochRecord, History, StopReason};

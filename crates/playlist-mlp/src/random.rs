@@ -13,7 +13,10 @@ pub(crate) enum Stream {
     Dropout = 2,
     Validation = 3,
     /// Of a search for settings; not of single networks.
+    /// Of a search for settings; not of single networks.
     Search = 4,
+    /// Of made-up tracks; not of single networks.
+    MadeUp = 5,
 }
 
 /// A generator for one purpose. Burn's own generators are global to a backend, so two trainings at once

@@ -13,7 +13,7 @@ use super::member::NetworkShape;
 use super::network::EnsembleNetwork;
 use super::simd::fill_mask;
 use super::training::{
-    MemberEpoch, MemberRandom, MemberRows, Schedule, TrainingData, initial_parameters, log_loss,
+    MemberEpoch, MemberRandom, MemberRows, Schedule, TrainingData, initial_parameters, log_loss, share_biases,
 };
 use crate::adam::AdamStep;
 use crate::burn_steps::read_values;
@@ -41,7 +41,10 @@ pub(crate) fn train_on_device(
     let initial: Vec<Vec<f32>> = rows
         .iter()
         .enumerate()
-        .map(|(member, rows)| initial_parameters(shape, data, &rows.train, plan.seed, member))
+        .map(|(member, rows)| {
+            let biases = share_biases(data.targets, &rows.train);
+            initial_parameters(shape, &biases, plan.seed, member)
+        })
         .collect();
     let mut trainer = DeviceTrainer::new(shape, data, rows, plan, &initial, &device);
     // Networks share what they have in common: it is read back once, at the end.

@@ -9,6 +9,8 @@ use playlist_core::{AudioFeature, FeatureMatrix};
 use serde::{Deserialize, Serialize};
 
 use super::quantile::NormalScores;
+use super::simd::LANES;
+use crate::lanes::{Level, on_lanes};
 
 /// What is learnt of the columns of the training part.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -217,6 +219,14 @@ impl Encoder {
         Ok(())
     }
 
+    /// Whether `column` is one of a few values, between which there is nothing.
+    pub(crate) fn is_code(&self, column: usize) -> bool {
+        self.codes.iter().any(|code| {
+            let (Code::Key(at) | Code::Mode(at) | Code::TimeSignature(at) | Code::Missing(at)) = *code;
+            at == column
+        })
+    }
+
     /// The number of bins of each quantity.
     pub(crate) fn n_bins(&self) -> Vec<usize> {
         self.quantities
@@ -256,18 +266,32 @@ impl Encoder {
 
     /// Encodes the rows numbered for the network.
     pub(crate) fn network_input(&self, x: &FeatureMatrix, rows: Range<usize>) -> NetworkInput {
+        let (n_samples, n_quantities) = (rows.len(), self.quantities.len());
         let mut input = NetworkInput {
-            n_samples: rows.len(),
-            n_quantities: self.quantities.len(),
+            n_samples,
+            n_quantities,
             n_codes: self.n_codes(),
-            ..NetworkInput::default()
+            bins: vec![0; n_samples * n_quantities],
+            shares: vec![0.0; n_samples * n_quantities],
+            codes: Vec::with_capacity(n_samples * self.n_codes()),
         };
-        for row in rows.map(|row| x.row(row)) {
-            for quantity in &self.quantities {
-                let (bin, share) = quantity.place(quantity.source.value(row));
-                input.bins.push(bin as u16);
-                input.shares.push(share);
+        let padded = n_samples.next_multiple_of(LANES);
+        let (mut values, mut bins, mut shares) = (vec![0.0; padded], vec![0.0; padded], vec![0.0; padded]);
+        for (at, quantity) in self.quantities.iter().enumerate() {
+            for (value, row) in values.iter_mut().zip(rows.clone()) {
+                *value = quantity.source.value(x.row(row));
             }
+            find_bins(Level::best(), &quantity.edges, &values, &mut bins, &mut shares);
+            let cells = input.bins[at..].iter_mut().step_by(n_quantities);
+            for (cell, bin) in cells.zip(&bins) {
+                *cell = *bin as u16;
+            }
+            let cells = input.shares[at..].iter_mut().step_by(n_quantities);
+            for (cell, share) in cells.zip(&shares) {
+                *cell = *share;
+            }
+        }
+        for row in rows.map(|row| x.row(row)) {
             for code in &self.codes {
                 match *code {
                     Code::Key(at) => input.codes.extend(circles(row[at])),
@@ -369,21 +393,32 @@ impl Quantity {
             },
         })
     }
+}
 
-    /// The bin of `value` and the share of it that is passed; the outer bins are open, to 2 widths beyond.
-    fn place(&self, value: f32) -> (usize, f32) {
-        let last = self.edges.len() - 2;
-        let inner = &self.edges[1..=last];
-        let bin = if inner.len() <= 64 {
-            // Counting is a few vector instructions; a search would guess its way.
-            inner.iter().map(|edge| u32::from(*edge <= value)).sum::<u32>() as usize
-        } else {
-            inner.partition_point(|edge| *edge <= value)
-        };
-        let share = (value - self.edges[bin]) / (self.edges[bin + 1] - self.edges[bin]);
-        let lowest = if bin == 0 { -2.0 } else { 0.0 };
-        let highest = if bin == last { 3.0 } else { 1.0 };
-        (bin, share.clamp(lowest, highest))
+on_lanes! {
+    /// For each value its bin and the share of it that is passed; the outer bins are open, to 2 widths beyond.
+    ///
+    /// Every value is held against every border: a few instructions for many values, where a search would guess its way for
+    /// each. `edges` are rising, of at least one bin; the others are equally long, a multiple of `LANES`.
+    fn find_bins[](simd, edges: &'a [f32], values: &'a [f32], bins: &'a mut [f32], shares: &'a mut [f32]) {
+        let splat = |value: f32| simd.splat_f32s(value);
+        let last = splat((edges.len() - 2) as f32);
+        let ((values, _), (bins, _), (shares, _)) =
+            (S::as_simd_f32s(values), S::as_mut_simd_f32s(bins), S::as_mut_simd_f32s(shares));
+        for ((value, bin), share) in values.iter().zip(bins).zip(shares) {
+            let (mut at, mut low, mut width) = (splat(0.0), splat(edges[0]), splat(edges[1] - edges[0]));
+            for (next, edge) in edges.windows(2).enumerate().skip(1) {
+                let is_reached = simd.less_than_or_equal_f32s(splat(edge[0]), *value);
+                at = simd.select_f32s(is_reached, splat(next as f32), at);
+                low = simd.select_f32s(is_reached, splat(edge[0]), low);
+                width = simd.select_f32s(is_reached, splat(edge[1] - edge[0]), width);
+            }
+            let lowest = simd.select_f32s(simd.equal_f32s(at, splat(0.0)), splat(-2.0), splat(0.0));
+            let highest = simd.select_f32s(simd.equal_f32s(at, last), splat(3.0), splat(1.0));
+            let passed = simd.div_f32s(simd.sub_f32s(*value, low), width);
+            *bin = at;
+            *share = simd.min_f32s(simd.max_f32s(passed, lowest), highest);
+        }
     }
 }
 
@@ -423,6 +458,35 @@ mod tests {
         assert_eq!(encoder.n_bins(), [4]);
         let seen = encoder.network_input(&matrix(&["energy"], vec![3.0, 10.0, -100.0]), 0..3);
         assert_eq!((seen.bins, seen.shares), (vec![1, 3, 0], vec![0.5, 2.0, -2.0]));
+    }
+
+    /// By counting on every instruction set as by looking one up, at borders and beyond, for any number of rows.
+    #[test]
+    fn bins_are_those_of_a_search_on_every_instruction_set() {
+        for n_edges in [2, 3, 24, 200] {
+            let edges: Vec<f32> = (0..n_edges).map(|i| (i * i) as f32 / 7.0 - 3.0).collect();
+            let (first, last) = (edges[0], edges[n_edges - 1]);
+            let between = (0..29).map(|i| first + (last - first) * i as f32 / 28.0);
+            let mut values: Vec<f32> = between.chain(edges.clone()).chain([-1e9, 1e9, -0.0]).collect();
+            let n = values.len();
+            values.resize(n.next_multiple_of(LANES), 0.0);
+            for level in Level::all() {
+                let (mut bins, mut shares) = (vec![0.0; values.len()], vec![0.0; values.len()]);
+                find_bins(level, &edges, &values, &mut bins, &mut shares);
+                for ((value, bin), share) in values.iter().zip(bins).zip(shares) {
+                    let inner = &edges[1..n_edges - 1];
+                    let expected = inner.partition_point(|edge| edge <= value);
+                    let passed = (value - edges[expected]) / (edges[expected + 1] - edges[expected]);
+                    let lowest = if expected == 0 { -2.0 } else { 0.0 };
+                    let highest = if expected == n_edges - 2 { 3.0 } else { 1.0 };
+                    assert_eq!(
+                        (bin as usize, share),
+                        (expected, passed.clamp(lowest, highest)),
+                        "{value}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]

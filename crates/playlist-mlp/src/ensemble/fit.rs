@@ -7,6 +7,7 @@ use playlist_core::{FeatureMatrix, LabelProbabilities, Labels, MultiLabels, Prob
 
 use super::burn_engine::{BurnPlan, train_on_device};
 use super::calibration::{Calibrations, mean_log_loss};
+use super::distil::distil;
 use super::encoding::Encoder;
 use super::kernel::{KernelData, KernelMachine, ScaleFit, by_coordinate, fit_scale};
 use super::member::{NetworkShape, predict};
@@ -116,7 +117,7 @@ impl EnsembleConfig {
             self.network_share,
             targets.n_columns(),
         );
-        let fitted = Fitted {
+        let mut fitted = Fitted {
             config: self.clone(),
             columns: x.columns().to_vec(),
             names: names.to_vec(),
@@ -125,9 +126,14 @@ impl EnsembleConfig {
             members,
             machines: kernel.machines,
             scales: kernel.scales,
+            student: None,
             was_interrupted: stop.is_requested(),
             encoder,
         };
+        if let (Some(config), false) = (&self.distillation, fitted.was_interrupted) {
+            fitted.student = distil(&fitted, config, x, &stop);
+            fitted.was_interrupted = stop.is_requested();
+        }
         Ok((fitted, out_of_fold))
     }
 }

@@ -4,6 +4,7 @@ mod burn_engine;
 mod calibration;
 mod cholesky;
 mod config;
+mod distil;
 mod encoding;
 mod fit;
 mod forward;
@@ -22,7 +23,7 @@ mod tests;
 mod training;
 mod tune;
 
-pub use config::{EnsembleConfig, EnsembleNetworkConfig, KernelConfig, KernelScale};
+pub use config::{DistillationConfig, EnsembleConfig, EnsembleNetworkConfig, KernelConfig, KernelScale};
 pub use fit::EnsembleFitOptions;
 pub use model::{Ensemble, Spread};
 pub use multi_label::MultiLabelEnsemble;

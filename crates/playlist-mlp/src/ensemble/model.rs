@@ -6,6 +6,7 @@ use burn::tensor::{Tensor, TensorData};
 use playlist_core::{Classifier, FeatureMatrix, Probabilities};
 
 use super::calibration::{Calibrations, log_softmax};
+use super::distil::Student;
 use super::encoding::Encoder;
 use super::forward::Predictor;
 use super::kernel::{KernelMachine, PackedMachine};
@@ -47,6 +48,8 @@ pub(crate) struct Fitted {
     pub machines: Vec<KernelMachine>,
     /// The weight and the calibrations of each scale of the machines.
     pub scales: Vec<(f64, Calibrations)>,
+    /// What answers for all of the above; without it they do.
+    pub student: Option<Student>,
     pub was_interrupted: bool,
 }
 
@@ -93,6 +96,16 @@ impl Ensemble {
     #[must_use]
     pub const fn out_of_fold(&self) -> Option<&Probabilities> {
         self.out_of_fold.as_ref()
+    }
+
+    /// How far the one network that answers is from the networks and kernel machines that it was distilled from: the mean
+    /// absolute difference in probability on made-up tracks that it had not seen. `None` where those answer themselves.
+    #[must_use]
+    pub fn distillation_error(&self) -> Option<f64> {
+        self.fitted
+            .student
+            .as_ref()
+            .map(|student| student.mean_difference)
     }
 
     /// The probabilities that each network alone gives, one entry a network.
@@ -187,25 +200,20 @@ impl Ensemble {
     /// nothing can be read back.
     pub fn predict_member_logits_on(&self, x: &FeatureMatrix, backend: Backend) -> Result<Vec<f32>> {
         self.check_input(x)?;
-        let network = self.network(backend)?;
-        let device = backend.device()?;
-        let Fitted { encoder, shape, .. } = &self.fitted;
-        let mut members = vec![Vec::with_capacity(x.n_samples() * shape.n_outputs); self.n_members()];
-        for start in (0..x.n_samples()).step_by(DEVICE_ROWS) {
-            let rows = start..x.n_samples().min(start + DEVICE_ROWS);
-            let numbers: Vec<u32> = (0..rows.len() as u32).collect();
-            let data = TensorData::new(
-                encoder.network_input(x, rows).dense(&shape.n_bins, &numbers),
-                [numbers.len(), shape.n_inputs()],
-            );
-            let logits = read_values(network.forward(Tensor::from_data(data, &device)), backend)?;
-            let each = logits.chunks_exact(numbers.len() * shape.n_outputs);
-            members
-                .iter_mut()
-                .zip(each)
-                .for_each(|(member, logits)| member.extend_from_slice(logits));
-        }
-        Ok(members.concat())
+        let Fitted { shape, members, .. } = &self.fitted;
+        Ok(self.fitted.logits_on(shape, members, x, backend)?.concat())
+    }
+
+    /// As [`Classifier::predict_proba`], with all networks on the device of `backend`: the one that answers, or those that
+    /// answer together with kernel machines, which stay on the CPU. The CPU engine is faster wherever encoding and uploading
+    /// a track costs more than the network does.
+    ///
+    /// # Errors
+    /// As [`Ensemble::predict_member_logits_on`].
+    pub fn predict_proba_on(&self, x: &FeatureMatrix, backend: Backend) -> Result<Probabilities> {
+        self.check_input(x)?;
+        let p = self.fitted.predict_on(x, backend)?;
+        Ok(Probabilities::multi_class(self.fitted.names.len(), p)?)
     }
 
     /// The logits that each network gives on the CPU engine, `[n_members, n_samples, n_outputs]`, row-major.
@@ -222,20 +230,108 @@ impl Ensemble {
 impl Fitted {
     /// The probability of each class or label for each row of `x`, `[n_samples, n_columns]`.
     pub(crate) fn predict(&self, x: &FeatureMatrix) -> Vec<f32> {
+        match &self.student {
+            Some(student) => self.by_student(student, x, self.names.len(), |logits, p| {
+                self.head.probabilities(logits, p)
+            }),
+            None => self.predict_by_parts(x),
+        }
+    }
+
+    /// The probability of the second of two classes, `[n_samples]`.
+    fn predict_second(&self, x: &FeatureMatrix) -> Vec<f32> {
+        match &self.student {
+            Some(student) => self.by_student(student, x, 1, |logits, p| {
+                p[0] = sigmoid(f64::from(logits[0])) as f32
+            }),
+            None => self.predict_by_parts(x).into_iter().skip(1).step_by(2).collect(),
+        }
+    }
+
+    /// What `answer` makes of the logits of each row, `[n_samples, n_answers]`.
+    fn by_student(
+        &self,
+        student: &Student,
+        x: &FeatureMatrix,
+        n_answers: usize,
+        answer: impl Fn(&[f32], &mut [f32]) + Sync,
+    ) -> Vec<f32> {
+        let network = Predictor::new(&student.shape, &student.parameters);
+        self.for_rows(x, n_answers, |rows, out| {
+            let numbers: Vec<u32> = (0..rows.len() as u32).collect();
+            let logits = network.logits(&self.encoder.network_input(x, rows), &numbers);
+            let each = logits
+                .chunks_exact(student.shape.n_outputs)
+                .zip(out.chunks_exact_mut(n_answers));
+            each.for_each(|(logits, out)| answer(logits, out));
+        })
+    }
+
+    /// As [`Fitted::predict`], by networks and kernel machines.
+    pub(crate) fn predict_by_parts(&self, x: &FeatureMatrix) -> Vec<f32> {
         let (networks, machines) = (self.predictors(), self.pack());
-        self.for_rows(x, |rows| {
+        self.for_rows(x, self.names.len(), |rows, out| {
             let network = self.network_probabilities(&networks, x, rows.clone());
             let kernel = self.kernel_probabilities(&machines, x, rows);
-            self.join(&network, &kernel)
+            out.copy_from_slice(&self.join(&network, &kernel));
         })
+    }
+
+    /// As [`Fitted::predict`], with the networks on the device of `backend`.
+    fn predict_on(&self, x: &FeatureMatrix, backend: Backend) -> Result<Vec<f32>> {
+        if let Some(Student {
+            shape, parameters, ..
+        }) = &self.student
+        {
+            let logits = self.logits_on(shape, std::slice::from_ref(parameters), x, backend)?;
+            return Ok(self.probabilities(&logits[0]));
+        }
+        let members = self.logits_on(&self.shape, &self.members, x, backend)?;
+        let each: Vec<Vec<f32>> = members.iter().map(|logits| self.probabilities(logits)).collect();
+        let network = mean(&each, x.n_samples() * self.names.len());
+        Ok(self.join(&network, &self.all_kernel_probabilities(x)))
+    }
+
+    /// The logits of networks of one shape on the device of `backend`, `[n_samples, n_outputs]` each.
+    fn logits_on(
+        &self,
+        shape: &NetworkShape,
+        networks: &[Vec<f32>],
+        x: &FeatureMatrix,
+        backend: Backend,
+    ) -> Result<Vec<Vec<f32>>> {
+        let device = backend.device()?;
+        let module = EnsembleNetwork::new(shape, networks, &device);
+        let mut all = vec![Vec::with_capacity(x.n_samples() * shape.n_outputs); networks.len()];
+        for start in (0..x.n_samples()).step_by(DEVICE_ROWS) {
+            let rows = start..x.n_samples().min(start + DEVICE_ROWS);
+            let numbers: Vec<u32> = (0..rows.len() as u32).collect();
+            let data = TensorData::new(
+                self.encoder.network_input(x, rows).dense(&shape.n_bins, &numbers),
+                [numbers.len(), shape.n_inputs()],
+            );
+            let logits = read_values(module.forward(Tensor::from_data(data, &device)), backend)?;
+            let each = logits.chunks_exact(numbers.len() * shape.n_outputs);
+            all.iter_mut()
+                .zip(each)
+                .for_each(|(all, logits)| all.extend_from_slice(logits));
+        }
+        Ok(all)
     }
 
     /// What each network gives once it is joined, alone, with the kernel machines, `[n_samples, n_columns]` each.
     pub(crate) fn opinions(&self, x: &FeatureMatrix) -> Vec<Vec<f32>> {
-        let machines = self.pack();
-        let kernel = self.for_rows(x, |rows| self.kernel_probabilities(&machines, x, rows));
+        let kernel = self.all_kernel_probabilities(x);
         let members = self.member_probabilities(x).into_iter();
         members.map(|network| self.join(&network, &kernel)).collect()
+    }
+
+    /// What the kernel machines give, `[n_samples, n_columns]`.
+    fn all_kernel_probabilities(&self, x: &FeatureMatrix) -> Vec<f32> {
+        let machines = self.pack();
+        self.for_rows(x, self.names.len(), |rows, out| {
+            out.copy_from_slice(&self.kernel_probabilities(&machines, x, rows));
+        })
     }
 
     fn join(&self, network: &[f32], kernel: &[f32]) -> Vec<f32> {
@@ -256,14 +352,18 @@ impl Fitted {
             .collect()
     }
 
-    /// What `values` gives for some rows of `x`, `[rows, n_columns]`, for all of them, split over the threads.
-    fn for_rows(&self, x: &FeatureMatrix, values: impl Fn(Range<usize>) -> Vec<f32> + Sync) -> Vec<f32> {
-        let n_columns = self.names.len();
-        let mut all = vec![0.0; x.n_samples() * n_columns];
+    /// What `fill` puts down for some rows of `x`, `[rows, n_answers]`, for all of them, split over the threads.
+    fn for_rows(
+        &self,
+        x: &FeatureMatrix,
+        n_answers: usize,
+        fill: impl Fn(Range<usize>, &mut [f32]) + Sync,
+    ) -> Vec<f32> {
+        let mut all = vec![0.0; x.n_samples() * n_answers];
         let threads = n_threads(self.config.threads);
-        in_chunks(threads, &mut all, CHUNK_ROWS * n_columns, |chunk, out| {
+        in_chunks(threads, &mut all, CHUNK_ROWS * n_answers, |chunk, out| {
             let start = chunk * CHUNK_ROWS;
-            out.copy_from_slice(&values(start..start + out.len() / n_columns));
+            fill(start..start + out.len() / n_answers, out);
         });
         all
     }
@@ -426,6 +526,9 @@ impl Classifier for Ensemble {
 
     fn predict_proba(&self, x: &FeatureMatrix) -> playlist_core::Result<Probabilities> {
         self.check_input(x)?;
-        Probabilities::multi_class(self.fitted.names.len(), self.fitted.predict(x))
+        match self.fitted.names.len() {
+            2 => Probabilities::binary(self.fitted.predict_second(x)),
+            n_classes => Probabilities::multi_class(n_classes, self.fitted.predict(x)),
+        }
     }
 }

@@ -6,6 +6,7 @@ use playlist_core::Overwrite;
 use serde::{Deserialize, Serialize};
 
 use super::calibration::Calibrations;
+use super::distil::Student;
 use super::encoding::Encoder;
 use super::kernel::{KernelMachine, ScaleFit};
 use super::member::NetworkShape;
@@ -38,6 +39,9 @@ struct Content {
     n_coordinates: usize,
     machines: Vec<MachineContent>,
     scales: Vec<ScaleContent>,
+    /// The network that answers for all parts; older files have none.
+    #[serde(default)]
+    student: Option<StudentContent>,
     was_interrupted: bool,
 }
 
@@ -47,6 +51,14 @@ struct Content {
 struct MachineContent {
     n_samples: usize,
     scales: Vec<KernelScale>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StudentContent {
+    width: usize,
+    hidden_layers: usize,
+    mean_difference: f64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -147,6 +159,11 @@ impl Fitted {
             n_coordinates: self.machines.first().map_or(0, |machine| machine.n_coordinates),
             machines: machines.collect(),
             scales: scales.collect(),
+            student: self.student.as_ref().map(|student| StudentContent {
+                width: student.shape.width,
+                hidden_layers: student.shape.n_hidden,
+                mean_difference: student.mean_difference,
+            }),
             was_interrupted: self.was_interrupted,
         };
         let mut arrays = vec![NamedArray {
@@ -156,6 +173,13 @@ impl Fitted {
         }];
         for (part, machine) in self.machines.iter().enumerate() {
             arrays.extend(machine.to_arrays(part, self.names.len()));
+        }
+        if let Some(student) = &self.student {
+            arrays.push(NamedArray {
+                name: "student".to_owned(),
+                shape: vec![student.parameters.len()],
+                values: student.parameters.clone(),
+            });
         }
         let content = serde_json::to_value(content).expect("derived Serialize to JSON does not fail");
         (content, arrays)
@@ -264,7 +288,9 @@ impl Content {
                 arrays,
             )?);
         }
-        let n_arrays = 1 + 3 * machines.len();
+        let student = self.student.map(|student| student.assemble(&shape, arrays));
+        let student = student.transpose()?;
+        let n_arrays = 1 + 3 * machines.len() + usize::from(student.is_some());
         if arrays.len() != n_arrays {
             return Err(format!("expected {n_arrays} arrays, found {}", arrays.len()));
         }
@@ -282,7 +308,31 @@ impl Content {
                 .into_iter()
                 .map(|scale| (scale.weight, scale.calibrations))
                 .collect(),
+            student,
             was_interrupted: self.was_interrupted,
+        })
+    }
+}
+
+impl StudentContent {
+    /// `shape` is that of the networks that it was distilled from.
+    fn assemble(self, shape: &NetworkShape, arrays: &[NamedArray]) -> Result<Student, String> {
+        let (width, n_hidden) = (self.width, self.hidden_layers);
+        let fits = width.is_multiple_of(16) && (1..=MAX_COUNT).contains(&width);
+        if !fits || !(1..=MAX_COUNT).contains(&n_hidden) {
+            return Err(format!(
+                "expected hidden layers of a multiple of 16 units to answer, found {n_hidden} of {width}"
+            ));
+        }
+        let shape = NetworkShape {
+            width,
+            n_hidden,
+            ..shape.clone()
+        };
+        Ok(Student {
+            parameters: find_array(arrays, "student", &[shape.n_parameters()])?,
+            shape,
+            mean_difference: self.mean_difference,
         })
     }
 }

@@ -36,6 +36,27 @@ impl Head {
         }
     }
 
+    /// The classes or labels of a network with `n_outputs` logits.
+    pub(crate) fn n_columns(self, n_outputs: usize) -> usize {
+        match (self, n_outputs) {
+            (Self::Classes, 1) => 2,
+            _ => n_outputs,
+        }
+    }
+
+    /// The logits that give each class or label its probability in `p`: the inverse of [`Head::probabilities`].
+    pub(crate) fn logits(self, p: &[f32]) -> Vec<f32> {
+        let odds = |p: f32| (p / (1.0 - p)).ln();
+        match (self, p) {
+            (Self::Labels, _) => p.iter().map(|p| odds(*p)).collect(),
+            (Self::Classes, [first, second]) => vec![(second / first).ln()],
+            (Self::Classes, _) => {
+                let mean = p.iter().map(|p| p.ln()).sum::<f32>() / p.len() as f32;
+                p.iter().map(|p| p.ln() - mean).collect()
+            }
+        }
+    }
+
     /// The probability of each class or label from the logits of one row, into `p`; one logit of two classes is that of
     /// the second.
     pub(crate) fn probabilities(self, logits: &[f32], p: &mut [f32]) {

@@ -4,11 +4,11 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::EnsembleNetworkConfig;
 use super::encoding::NetworkInput;
 use super::member::{Dropout, NetworkShape, Segment, Workspace, backward, forward, predict, prepare};
 use super::simd::{LANES, MaskGenerator};
 use super::targets::{Head, Targets};
+use super::{DistillationConfig, EnsembleNetworkConfig};
 use crate::adam::{AdamStep, adam};
 use crate::lanes::Level;
 use crate::random::{Stream, member_generator};
@@ -62,6 +62,17 @@ impl Schedule {
             learning_rate: config.learning_rate,
             weight_decay: config.weight_decay,
             dropout: config.dropout,
+        }
+    }
+
+    /// For a network that learns from the answers of others: nothing is dropped or drawn to zero.
+    pub(crate) fn distillation(config: &DistillationConfig) -> Self {
+        Self {
+            epochs: config.epochs,
+            steps_per_epoch: config.rows.div_ceil(config.batch_size),
+            learning_rate: config.learning_rate,
+            weight_decay: 0.0,
+            dropout: 0.0,
         }
     }
 
@@ -164,12 +175,10 @@ fn stratified_folds(strata: &[usize], n_folds: usize, rng: &mut ChaCha8Rng) -> V
     folds
 }
 
-/// The first parameters of network `member`: normal weights, an output layer of zeros, and the classes' shares
-/// as output biases.
+/// The first parameters of network `member`: normal weights, an output layer of zeros and `output_biases`.
 pub(crate) fn initial_parameters(
     shape: &NetworkShape,
-    data: TrainingData<'_>,
-    rows: &[u32],
+    output_biases: &[f32],
     seed: u64,
     member: usize,
 ) -> Vec<f32> {
@@ -186,25 +195,22 @@ pub(crate) fn initial_parameters(
             *value = scale * normal(&mut rng);
         }
     }
-    let mut counts = vec![1.0_f32; data.targets.n_columns()];
+    segments[2 * shape.n_hidden + 1]
+        .of_mut(&mut p)
+        .copy_from_slice(output_biases);
+    p
+}
+
+/// The output biases that give each class or label its share of `rows`.
+pub(crate) fn share_biases(targets: Targets<'_>, rows: &[u32]) -> Vec<f32> {
+    let mut counts = vec![1.0_f32; targets.n_columns()];
     for (column, count) in counts.iter_mut().enumerate() {
-        let with = rows.iter().filter(|row| data.targets.has(**row as usize, column));
+        let with = rows.iter().filter(|row| targets.has(**row as usize, column));
         *count += with.count() as f32;
     }
-    let biases = segments[2 * shape.n_hidden + 1].of_mut(&mut p);
-    if data.targets.head().is_sigmoid(shape.n_outputs) {
-        let total = rows.len() as f32 + 2.0;
-        let first = counts.len() - shape.n_outputs;
-        for (bias, count) in biases.iter_mut().zip(&counts[first..]) {
-            *bias = (count / (total - count)).ln();
-        }
-    } else {
-        let mean = counts.iter().map(|count| count.ln()).sum::<f32>() / counts.len() as f32;
-        for (bias, count) in biases.iter_mut().zip(&counts) {
-            *bias = count.ln() - mean;
-        }
-    }
-    p
+    let total = rows.len() as f32 + 2.0;
+    let shares: Vec<f32> = counts.iter().map(|count| count / total).collect();
+    targets.head().logits(&shares)
 }
 
 /// A standard normal number by Box and Muller's method.
@@ -242,34 +248,34 @@ impl MemberRandom {
     }
 }
 
-/// The mean loss of a batch and its gradient at the logits, with smoothed labels. Of several labels the loss is the
-/// mean, so that it compares whatever their number.
+/// The mean loss of a batch and its gradient at the logits; `target` says what the outputs of a row should be. Of several
+/// labels the loss is the mean, so that it compares whatever their number.
 pub(crate) fn loss_gradient(
+    head: Head,
+    n_outputs: usize,
     logits: &[f32],
     rows: &[u32],
-    targets: Targets<'_>,
-    smoothing: f32,
+    target: impl Fn(usize, &mut [f32]),
     gradient: &mut [f32],
 ) -> f64 {
-    let (head, n_outputs) = (targets.head(), targets.n_outputs());
     let n = rows.len() as f32;
     let each = logits
         .chunks_exact(n_outputs)
         .zip(gradient.chunks_exact_mut(n_outputs));
-    let (mut target, mut p) = (vec![0.0; n_outputs], vec![0.0; targets.n_columns()]);
+    let is_sigmoid = head.is_sigmoid(n_outputs);
+    let (mut goal, mut p) = (vec![0.0; n_outputs], vec![0.0; head.n_columns(n_outputs)]);
     let mut loss = 0.0;
     for ((logits, gradient), row) in each.zip(rows) {
         head.probabilities(logits, &mut p);
-        targets.smoothed(*row as usize, smoothing, &mut target);
+        target(*row as usize, &mut goal);
         let log = |p: f32| f64::from(p.max(1e-30).ln());
         // One logit of two classes is that of the second.
         let p = &p[p.len() - n_outputs..];
-        let is_sigmoid = head.is_sigmoid(n_outputs);
-        for ((slope, p), target) in gradient.iter_mut().zip(p).zip(&target) {
-            *slope = (p - target) / n;
-            loss -= f64::from(*target) * log(*p);
+        for ((slope, p), goal) in gradient.iter_mut().zip(p).zip(&goal) {
+            *slope = (p - goal) / n;
+            loss -= f64::from(*goal) * log(*p);
             if is_sigmoid {
-                loss -= f64::from(1.0 - target) * log(1.0 - p);
+                loss -= f64::from(1.0 - goal) * log(1.0 - p);
             }
         }
     }
@@ -320,13 +326,24 @@ pub(crate) fn train_member(
     plan: &MemberPlan<'_>,
     told: &mut dyn FnMut(MemberEpoch),
 ) -> Vec<f32> {
-    let mut state = MemberState::new(shape, data, rows, plan);
+    let biases = share_biases(data.targets, &rows.train);
+    let parameters = initial_parameters(shape, &biases, plan.seed, plan.member);
+    let mut state = NetworkTraining::new(
+        shape,
+        data.input,
+        &rows.train,
+        parameters,
+        plan.schedule,
+        plan.seed,
+        plan.member,
+    );
     let mut best = (f64::INFINITY, Vec::new());
+    let target = |row: usize, target: &mut [f32]| data.targets.smoothed(row, plan.label_smoothing, target);
     for epoch in 0..plan.schedule.epochs {
         if plan.stop.is_requested() {
             break;
         }
-        let train_loss = state.epoch(plan);
+        let train_loss = state.epoch(data.targets.head(), target);
         let mut valid_loss = None;
         if plan.schedule.watches(epoch) && !rows.held_out.is_empty() {
             let logits = predict(shape, &state.p, data.input, &rows.held_out);
@@ -345,9 +362,10 @@ pub(crate) fn train_member(
 }
 
 /// One network in training.
-struct MemberState<'a> {
+pub(crate) struct NetworkTraining<'a> {
     shape: &'a NetworkShape,
-    data: TrainingData<'a>,
+    input: &'a NetworkInput,
+    schedule: Schedule,
     segments: Vec<Segment>,
     random: MemberRandom,
     work: Workspace,
@@ -359,23 +377,28 @@ struct MemberState<'a> {
     step: usize,
 }
 
-impl<'a> MemberState<'a> {
-    fn new(
+impl<'a> NetworkTraining<'a> {
+    /// On the rows of `input` that are numbered, from parameters `p`.
+    pub(crate) fn new(
         shape: &'a NetworkShape,
-        data: TrainingData<'a>,
-        rows: &MemberRows,
-        plan: &MemberPlan<'_>,
+        input: &'a NetworkInput,
+        rows: &[u32],
+        p: Vec<f32>,
+        schedule: Schedule,
+        seed: u64,
+        member: usize,
     ) -> Self {
         let n = shape.n_parameters();
-        let largest_batch = rows.train.len().div_ceil(plan.schedule.steps_per_epoch) + 1;
+        let largest_batch = rows.len().div_ceil(schedule.steps_per_epoch) + 1;
         Self {
             shape,
-            data,
+            input,
+            schedule,
             segments: shape.segments(),
-            random: MemberRandom::new(&rows.train, plan.seed, plan.member),
+            random: MemberRandom::new(rows, seed, member),
             work: Workspace::new(shape, largest_batch),
             at_logits: vec![0.0; largest_batch * shape.n_outputs],
-            p: initial_parameters(shape, data, &rows.train, plan.seed, plan.member),
+            p,
             gradient: vec![0.0; n],
             m: vec![0.0; n],
             v: vec![0.0; n],
@@ -383,33 +406,42 @@ impl<'a> MemberState<'a> {
         }
     }
 
-    /// Passes over all rows once and returns the mean loss of the batches.
-    fn epoch(&mut self, plan: &MemberPlan<'_>) -> f64 {
+    pub(crate) fn into_parameters(self) -> Vec<f32> {
+        self.p
+    }
+
+    /// Passes over all rows once and returns the mean loss of the batches; `target` as in [`loss_gradient`].
+    pub(crate) fn epoch(&mut self, head: Head, target: impl Fn(usize, &mut [f32]) + Copy) -> f64 {
         self.random.shuffle();
-        let steps = plan.schedule.steps_per_epoch;
+        let steps = self.schedule.steps_per_epoch;
         let mut loss = 0.0;
         for batch in 0..steps {
             let range = self.random.batch(batch, steps);
             if !range.is_empty() {
-                loss += self.take_step(range, plan);
+                loss += self.take_step(range, head, target);
             }
             self.step += 1;
         }
         loss / steps as f64
     }
 
-    fn take_step(&mut self, range: std::ops::Range<usize>, plan: &MemberPlan<'_>) -> f64 {
-        let (shape, input, n_outputs) = (self.shape, self.data.input, self.shape.n_outputs);
+    fn take_step(
+        &mut self,
+        range: std::ops::Range<usize>,
+        head: Head,
+        target: impl Fn(usize, &mut [f32]),
+    ) -> f64 {
+        let (shape, input, n_outputs) = (self.shape, self.input, self.shape.n_outputs);
         let batch = &self.random.order[range];
         let dropout = Dropout {
             generator: &mut self.random.mask,
-            rate: plan.schedule.dropout(self.step),
+            rate: self.schedule.dropout(self.step),
         };
         prepare(shape, &self.p, &mut self.work);
         forward(shape, &self.p, input, batch, &mut self.work, Some(dropout));
         let n = batch.len() * n_outputs;
         let (logits, at_logits) = (&self.work.logits[..n], &mut self.at_logits[..n]);
-        let loss = loss_gradient(logits, batch, self.data.targets, plan.label_smoothing, at_logits);
+        let loss = loss_gradient(head, n_outputs, logits, batch, target, at_logits);
         backward(
             shape,
             &self.p,
@@ -420,7 +452,7 @@ impl<'a> MemberState<'a> {
             &mut self.gradient,
         );
         for segment in &self.segments {
-            let settings = plan.schedule.adam(self.step, segment.fan_in, segment.is_bias);
+            let settings = self.schedule.adam(self.step, segment.fan_in, segment.is_bias);
             let (m, v) = (segment.of_mut(&mut self.m), segment.of_mut(&mut self.v));
             adam(
                 Level::best(),
