@@ -5,7 +5,7 @@ mod common;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use playlist_core::Classifier;
 use playlist_logistic::LogisticConfig;
-use playlist_mlp::{Backend, EnsembleConfig, TrainingConfig};
+use playlist_mlp::{Backend, DistillationConfig, EnsembleConfig, TrainingConfig};
 
 fn inference(criterion: &mut Criterion) {
     let train = common::scaled_tracks(2_000, 1);
@@ -39,8 +39,9 @@ fn inference(criterion: &mut Criterion) {
 }
 
 /// The ensemble, learnt on 3,200 tracks, on columns as they are: its kernel machine looks at every one of these for each
-/// track. `fused` is one thread, `fused-threads` a thread a core. Its networks alone for comparison, on the CPU engine and as one Burn module on flex, the rows encoded and
-/// copied to the device beforehand and the logits copied back.
+/// track. `fused` is one thread, `fused-threads` a thread a core, `distilled` the one network that learnt its answers, on one
+/// thread. Its networks alone for comparison, on the CPU engine and as one Burn module on flex, the rows encoded and copied to
+/// the device beforehand and the logits copied back.
 fn ensemble(criterion: &mut Criterion) {
     let train = common::tracks(3_200, 1);
     let y = common::labels(&train, 2);
@@ -50,10 +51,19 @@ fn ensemble(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("playlist-mlp/ensemble-predict");
     group.sample_size(10);
     let single = model.clone().with_threads(Some(1));
+    let distilled = EnsembleConfig::default()
+        .with_distillation(Some(DistillationConfig::default()))
+        .with_threads(Some(1))
+        .fit(&train, &y)
+        .expect("labelled tracks");
     for n_samples in [1, 1_000, 10_000, 100_000, 1_000_000] {
         let x = common::tracks(n_samples, 3);
         group.throughput(Throughput::Elements(n_samples as u64));
-        for (name, model) in [("fused", &single), ("fused-threads", &model)] {
+        for (name, model) in [
+            ("fused", &single),
+            ("fused-threads", &model),
+            ("distilled", &distilled),
+        ] {
             group.bench_function(BenchmarkId::new(name, n_samples), |b| {
                 b.iter(|| model.predict_proba(&x).expect("the columns fitted on"));
             });

@@ -6,7 +6,9 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use playlist_core::Transformer;
 use playlist_dataset::FeatureScalerConfig;
 use playlist_logistic::LogisticConfig;
-use playlist_mlp::{Backend, Engine, EnsembleConfig, MlpClassifierConfig, TrainingConfig};
+use playlist_mlp::{
+    Backend, DistillationConfig, Engine, EnsembleConfig, MlpClassifierConfig, TrainingConfig,
+};
 
 fn network(base: &MlpClassifierConfig, epochs: usize) -> MlpClassifierConfig {
     let training = TrainingConfig::default().with_epochs(epochs);
@@ -76,6 +78,10 @@ fn ensemble(criterion: &mut Criterion) {
         let fused = EnsembleConfig::default();
         group.bench_function(BenchmarkId::new("fused", n_samples), |b| {
             b.iter(|| fused.fit(&x, &y).expect("labelled tracks"));
+        });
+        let distilled = EnsembleConfig::default().with_distillation(Some(DistillationConfig::default()));
+        group.bench_function(BenchmarkId::new("distilled", n_samples), |b| {
+            b.iter(|| distilled.fit(&x, &y).expect("labelled tracks"));
         });
         if n_samples == 200 {
             let burn = EnsembleConfig::default()

@@ -106,6 +106,40 @@ fn settings_come_from_a_file_and_what_it_leaves_out_stays() {
     }
 }
 
+/// Another model than the whole ensemble, as good on what is easy to learn, and the same once it was saved.
+#[test]
+fn a_distilled_ensemble_is_told_of_and_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = table(folder.path(), 240);
+    let arguments = ["--models", "ensemble", "--within-training", &table];
+    let distilled = [&arguments[..], &["--distil"]].concat();
+    let (whole, distilled) = (
+        json("compare_models", &arguments),
+        json("compare_models", &distilled),
+    );
+    let loss = |report: &Value| {
+        report["tasks"][0]["models"][0]["splits"][0]["metrics"]["log_loss"]
+            .as_f64()
+            .unwrap()
+    };
+    assert!(loss(&whole) != loss(&distilled), "another model answers");
+    assert!(auc(&whole) > 0.9 && auc(&distilled) > 0.9);
+
+    let file = folder.path().join("distilled.safetensors");
+    let file = file.to_str().unwrap();
+    let fitted = json(
+        "playlist_classifier",
+        &[
+            "--table", &table, "--model", "ensemble", "--distil", "--save", file,
+        ],
+    );
+    let loaded = json("playlist_classifier", &["--table", &table, "--load", file]);
+    assert_eq!(
+        fitted["models"][0]["metrics"]["log_loss"],
+        loaded["models"][0]["metrics"]["log_loss"]
+    );
+}
+
 #[test]
 fn a_search_says_what_it_came_to() {
     let folder = tempfile::tempdir().unwrap();

@@ -66,6 +66,11 @@ def jobs(quick):
     # A likeness: three operations a coordinate for each of two distances, about 19 coordinates; a root, two powers of e.
     yield (f"predict, ensemble, {rows:,} rows", {"job": "predict-ensemble", "rows": rows, "train_rows": train},
            rows * train * (2 * 3 * 19 + 8), 0)
+    # 13 quantities held against 23 borders; of each a sum and a product a unit, 8 codes, 2 layers of 48, 4 operations an activation.
+    rows = size(1_000_000)
+    yield (f"predict, distilled ensemble, {rows:,} rows",
+           {"job": "predict-ensemble", "rows": rows, "train_rows": train, "distil": True},
+           rows * (13 * 23 + 48 * (13 * 3 + 8 * 2) + 2 * 48 * 48 + 2 * 48 + 4 * 2 * 48), rows * 12 * 4)
 
 
 def main():
