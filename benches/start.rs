@@ -56,7 +56,7 @@ impl Desk {
     }
 }
 
-/// Builds the examples with the settings of this bench and returns their folder.
+/// Builds the examples in the profile of benches and returns their folder.
 fn build_examples() -> PathBuf {
     let mut cargo = Command::new(env!("CARGO"));
     cargo

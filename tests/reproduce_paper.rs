@@ -184,7 +184,8 @@ fn a_file_that_holds_no_runs_is_refused_and_kept() {
     let mut good = study.run(Some(&file), &StopSignal::default(), |_| {}).unwrap();
     good.truncate(1);
     let text = std::fs::read_to_string(&file).unwrap();
-    let other_version = text.replace("\"format_version\":1", "\"format_version\":2");
+    let other_version = text.replace("\"format_version\":", "\"format_version\":9");
+    assert_ne!(other_version, text);
     for bad in ["", "{}", &text[..text.len() / 2], &other_version] {
         std::fs::write(&file, bad).unwrap();
         let error = study

@@ -11,11 +11,13 @@ use crate::{Experiment, FitSettings, ModelName, Result};
 pub(crate) struct Opinion {
     /// The answer, `[n_classes]`.
     pub(crate) p: Vec<f64>,
-    /// The least and the greatest over the networks, `[n_classes]` each; `None` for a model that is no ensemble.
+    /// The least and the greatest over the networks, `[n_classes]` each; `None` for a model that is no ensemble or a
+    /// distilled one.
     pub(crate) between: Option<(Vec<f64>, Vec<f64>)>,
 }
 
-/// What `pipeline` answers for the rows of `x`, with the range over its networks where it is an ensemble.
+/// What `pipeline` answers for the rows of `x`, with the range over its networks where it is an ensemble that was not
+/// distilled.
 pub(crate) fn opinions(pipeline: &AnyPipeline, x: &FeatureMatrix) -> Result<Vec<Opinion>> {
     if x.n_samples() == 0 {
         return Ok(Vec::new());
@@ -23,7 +25,10 @@ pub(crate) fn opinions(pipeline: &AnyPipeline, x: &FeatureMatrix) -> Result<Vec<
     let x = pipeline.transformer().transform(x)?;
     let answer = pipeline.classifier().predict_proba(&x)?;
     let each = match pipeline.classifier() {
-        AnyClassifier::Ensemble(ensemble) => ensemble.predict_opinions(&x)?,
+        // A distilled ensemble is another model than its parts: their range says nothing of its answer.
+        AnyClassifier::Ensemble(ensemble) if ensemble.distillation_error().is_none() => {
+            ensemble.predict_opinions(&x)?
+        }
         _ => Vec::new(),
     };
     let of = |p: &Probabilities, row: usize| -> Vec<f64> {

@@ -92,7 +92,9 @@ impl Sorter {
                 };
                 let answer = rows(pipeline.classifier().predict_proba(&x)?);
                 let each = match pipeline.classifier() {
-                    AnyClassifier::Ensemble(ensemble) => ensemble.predict_opinions(&x)?,
+                    AnyClassifier::Ensemble(ensemble) if ensemble.distillation_error().is_none() => {
+                        ensemble.predict_opinions(&x)?
+                    }
                     _ => Vec::new(),
                 };
                 (answer, each.into_iter().map(rows).collect())

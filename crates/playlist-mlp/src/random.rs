@@ -13,7 +13,6 @@ pub(crate) enum Stream {
     Dropout = 2,
     Validation = 3,
     /// Of a search for settings; not of single networks.
-    /// Of a search for settings; not of single networks.
     Search = 4,
     /// Of made-up tracks; not of single networks.
     MadeUp = 5,

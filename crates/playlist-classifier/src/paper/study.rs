@@ -17,7 +17,7 @@ use super::variation::{PAPER_EPOCHS, RESULT_EPOCHS, Variation};
 use crate::{Error, Experiment, ExperimentConfig, Result, Source};
 
 /// The version of the file of finished runs.
-const FORMAT_VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 2;
 
 /// The time between two saves of the finished runs.
 const SAVE_EVERY: Duration = Duration::from_secs(10);

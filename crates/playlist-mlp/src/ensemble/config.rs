@@ -35,7 +35,7 @@ pub struct EnsembleConfig {
     /// The weight of the networks in the answer, in [0, 1]; the rest is the kernel machine's.
     pub network_share: f32,
     /// How all of them are distilled into one network that answers in their place, for many tracks to score: it takes a
-    /// tenth of the time. `None`: they answer themselves.
+    /// twentieth of the time. `None`: they answer themselves.
     pub distillation: Option<DistillationConfig>,
     /// Folds, weights, batches and dropout come from it.
     pub seed: u64,
@@ -244,8 +244,10 @@ impl EnsembleConfig {
         at_least("network.folds", network.folds, 2)?;
         at_least("network.members_per_fold", network.members_per_fold, 1)?;
         at_least("network.hidden_layers", network.hidden_layers, 1)?;
+        at_most("network.hidden_layers", network.hidden_layers, MOST_LAYERS)?;
         at_least("network.bins", network.bins, 2)?;
         at_least("network.epochs", network.epochs, 1)?;
+        at_most("network.epochs", network.epochs, MOST_EPOCHS)?;
         at_least("network.batch_size", network.batch_size.unwrap_or(1), 1)?;
         at_least("threads", self.threads.unwrap_or(1), 1)?;
         at_least("kernel.max_rows", self.kernel.max_rows, 100)?;
@@ -284,12 +286,33 @@ impl EnsembleConfig {
 impl DistillationConfig {
     fn validate(&self) -> Result<()> {
         at_least("distillation.rows", self.rows, 100)?;
+        at_most("distillation.rows", self.rows, MOST_ROWS)?;
         at_least("distillation.hidden_layers", self.hidden_layers, 1)?;
+        at_most("distillation.hidden_layers", self.hidden_layers, MOST_LAYERS)?;
         at_least("distillation.epochs", self.epochs, 1)?;
+        at_most("distillation.epochs", self.epochs, MOST_EPOCHS)?;
         at_least("distillation.batch_size", self.batch_size, 1)?;
         whole_registers("distillation.width", self.width)?;
         positive("distillation.learning_rate", self.learning_rate)
     }
+}
+
+/// Bounds that keep sizes from running over: nothing of use lies beyond.
+const MOST_ROWS: usize = 1 << 24;
+const MOST_LAYERS: usize = 64;
+const MOST_EPOCHS: usize = 100_000;
+const MOST_UNITS: usize = 4_096;
+
+fn at_most(name: &'static str, value: usize, most: usize) -> Result<()> {
+    if value > most {
+        let expected = match most {
+            MOST_ROWS => "at most 16,777,216",
+            MOST_LAYERS => "at most 64",
+            _ => "at most 100,000",
+        };
+        return Err(setting(name, expected, value));
+    }
+    Ok(())
 }
 
 pub(crate) fn at_least(name: &'static str, value: usize, least: usize) -> Result<()> {
@@ -305,8 +328,8 @@ pub(crate) fn at_least(name: &'static str, value: usize, least: usize) -> Result
 }
 
 fn whole_registers(name: &'static str, width: usize) -> Result<()> {
-    if width == 0 || !width.is_multiple_of(16) {
-        return Err(setting(name, "a positive multiple of 16", width));
+    if !(16..=MOST_UNITS).contains(&width) || !width.is_multiple_of(16) {
+        return Err(setting(name, "a multiple of 16 from 16 to 4,096", width));
     }
     Ok(())
 }

@@ -12,8 +12,8 @@ use super::DistillationConfig;
 use super::member::{NetworkShape, predict};
 use super::model::Fitted;
 use super::training::{NetworkTraining, Schedule, initial_parameters};
-use crate::StopSignal;
 use crate::random::{Stream, generator, unit};
+use crate::{Error, Result, StopSignal};
 
 /// The network that answers for all parts.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +25,17 @@ pub(crate) struct Student {
     pub mean_difference: f64,
 }
 
+impl DistillationConfig {
+    /// The sizes of the network that answers for those of `parts`.
+    pub(crate) fn shape(&self, parts: &NetworkShape) -> NetworkShape {
+        NetworkShape {
+            width: self.width,
+            n_hidden: self.hidden_layers,
+            ..parts.clone()
+        }
+    }
+}
+
 /// Made-up tracks beyond those to learn from, to be tested on.
 const TEST_ROWS: usize = 1_024;
 
@@ -32,20 +43,19 @@ const TEST_ROWS: usize = 1_024;
 const SWAPPED: f32 = 0.2;
 
 /// Trains the network that answers for the parts of `teacher`, which were fitted on `x`; `None` after a stop.
+///
+/// # Errors
+/// [`InvalidSetting`](playlist_core::Error::InvalidSetting) for a learning rate at which the training runs away.
 pub(crate) fn distil(
     teacher: &Fitted,
     config: &DistillationConfig,
     x: &FeatureMatrix,
     stop: &StopSignal,
-) -> Option<Student> {
+) -> Result<Option<Student>> {
     let made_up = made_up_tracks(teacher, x, config.rows + TEST_ROWS);
     let answers = teacher.predict_by_parts(&made_up);
     let input = teacher.encoder.network_input(&made_up, 0..made_up.n_samples());
-    let shape = NetworkShape {
-        width: config.width,
-        n_hidden: config.hidden_layers,
-        ..teacher.shape.clone()
-    };
+    let shape = config.shape(&teacher.shape);
     let (head, n_columns, n_outputs) = (teacher.head, teacher.names.len(), shape.n_outputs);
     let (seed, member) = (teacher.config.seed, teacher.members.len());
     let biases = head.logits(&mean_answer(&answers, n_columns));
@@ -56,7 +66,7 @@ pub(crate) fn distil(
     let mut training = NetworkTraining::new(&shape, &input, rows, parameters, schedule, seed, member);
     for _ in 0..config.epochs {
         if stop.is_requested() {
-            return None;
+            return Ok(None);
         }
         training.epoch(head, |row, target| {
             // One output of two classes is that of the second.
@@ -71,11 +81,18 @@ pub(crate) fn distil(
     }
     let differences = p.iter().zip(&answers[config.rows * n_columns..]);
     let sum: f64 = differences.map(|(p, answer)| f64::from((p - answer).abs())).sum();
-    Some(Student {
+    if !sum.is_finite() || !parameters.iter().all(|value| value.is_finite()) {
+        return Err(Error::Core(playlist_core::Error::InvalidSetting {
+            field: "distillation.learning_rate",
+            value: config.learning_rate.to_string(),
+            expected: "a rate at which the training does not run away",
+        }));
+    }
+    Ok(Some(Student {
         shape,
         parameters,
         mean_difference: sum / p.len() as f64,
-    })
+    }))
 }
 
 /// The mean of each column, away from 0 and 1.
@@ -111,10 +128,16 @@ fn made_up_tracks(teacher: &Fitted, x: &FeatureMatrix, n: usize) -> FeatureMatri
             values.push(if *is_code {
                 if place < 0.5 { *first } else { *second }
             } else {
-                first + place * (second - first)
+                between(*first, *second, place)
             });
         }
     }
     FeatureMatrix::new(x.columns().iter().cloned(), values)
         .expect("mixtures of finite numbers are finite, and as many as asked for")
+}
+
+fn between(first: f32, second: f32, place: f32) -> f32 {
+    let value = first + place * (second - first);
+    // The difference of two numbers may be too great for one.
+    if value.is_finite() { value } else { first }
 }

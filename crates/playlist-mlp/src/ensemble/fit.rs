@@ -131,8 +131,8 @@ impl EnsembleConfig {
             encoder,
         };
         if let (Some(config), false) = (&self.distillation, fitted.was_interrupted) {
-            fitted.student = distil(&fitted, config, x, &stop);
-            fitted.was_interrupted = stop.is_requested();
+            fitted.student = distil(&fitted, config, x, &stop)?;
+            fitted.was_interrupted = fitted.student.is_none();
         }
         Ok((fitted, out_of_fold))
     }

@@ -125,7 +125,8 @@ impl Ensemble {
 
     /// The probabilities that each network gives once it is joined, alone, with the kernel machines, one entry a
     /// network: how much the answer hangs on the networks' draws. Of two classes the ensemble's own probability lies
-    /// between the least and the greatest of them.
+    /// between the least and the greatest of them. Of a distilled ensemble they are the opinions of the parts that it was
+    /// distilled from, which the answer need not lie between.
     ///
     /// # Errors
     /// As [`Classifier::predict_proba`].

@@ -39,9 +39,9 @@ struct Content {
     n_coordinates: usize,
     machines: Vec<MachineContent>,
     scales: Vec<ScaleContent>,
-    /// The network that answers for all parts; older files have none.
+    /// How far the network that answers for all parts is from them; older files have no such network.
     #[serde(default)]
-    student: Option<StudentContent>,
+    distillation_error: Option<f64>,
     was_interrupted: bool,
 }
 
@@ -51,14 +51,6 @@ struct Content {
 struct MachineContent {
     n_samples: usize,
     scales: Vec<KernelScale>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StudentContent {
-    width: usize,
-    hidden_layers: usize,
-    mean_difference: f64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -159,11 +151,7 @@ impl Fitted {
             n_coordinates: self.machines.first().map_or(0, |machine| machine.n_coordinates),
             machines: machines.collect(),
             scales: scales.collect(),
-            student: self.student.as_ref().map(|student| StudentContent {
-                width: student.shape.width,
-                hidden_layers: student.shape.n_hidden,
-                mean_difference: student.mean_difference,
-            }),
+            distillation_error: self.student.as_ref().map(|student| student.mean_difference),
             was_interrupted: self.was_interrupted,
         };
         let mut arrays = vec![NamedArray {
@@ -248,6 +236,13 @@ impl Content {
         {
             return Err(format!("expected {n_scales} scales a machine, at least one"));
         }
+        if let Some(error) = self.distillation_error
+            && (self.config.distillation.is_none() || !(0.0..=1.0).contains(&error))
+        {
+            return Err(format!(
+                "expected the settings of a distillation and an error in [0, 1], found an error of {error}"
+            ));
+        }
         for scale in &self.scales {
             scale.calibrations.validate(self.head, n_classes)?;
             if !(0.0..=1.0).contains(&scale.weight) {
@@ -288,8 +283,7 @@ impl Content {
                 arrays,
             )?);
         }
-        let student = self.student.map(|student| student.assemble(&shape, arrays));
-        let student = student.transpose()?;
+        let student = student(&config, self.distillation_error, &shape, arrays)?;
         let n_arrays = 1 + 3 * machines.len() + usize::from(student.is_some());
         if arrays.len() != n_arrays {
             return Err(format!("expected {n_arrays} arrays, found {}", arrays.len()));
@@ -314,27 +308,22 @@ impl Content {
     }
 }
 
-impl StudentContent {
-    /// `shape` is that of the networks that it was distilled from.
-    fn assemble(self, shape: &NetworkShape, arrays: &[NamedArray]) -> Result<Student, String> {
-        let (width, n_hidden) = (self.width, self.hidden_layers);
-        let fits = width.is_multiple_of(16) && (1..=MAX_COUNT).contains(&width);
-        if !fits || !(1..=MAX_COUNT).contains(&n_hidden) {
-            return Err(format!(
-                "expected hidden layers of a multiple of 16 units to answer, found {n_hidden} of {width}"
-            ));
-        }
-        let shape = NetworkShape {
-            width,
-            n_hidden,
-            ..shape.clone()
-        };
-        Ok(Student {
-            parameters: find_array(arrays, "student", &[shape.n_parameters()])?,
-            shape,
-            mean_difference: self.mean_difference,
-        })
-    }
+/// The network that answers in place of networks of `shape`, where there is one.
+fn student(
+    config: &EnsembleConfig,
+    distillation_error: Option<f64>,
+    shape: &NetworkShape,
+    arrays: &[NamedArray],
+) -> Result<Option<Student>, String> {
+    let (Some(distillation), Some(mean_difference)) = (&config.distillation, distillation_error) else {
+        return Ok(None);
+    };
+    let shape = distillation.shape(shape);
+    Ok(Some(Student {
+        parameters: find_array(arrays, "student", &[shape.n_parameters()])?,
+        shape,
+        mean_difference,
+    }))
 }
 
 impl KernelMachine {

@@ -3,7 +3,7 @@
 use crate::lanes::{madd, on_lanes};
 
 /// What is added to variances, that none is zero.
-const EPSILON: f32 = 1e-5;
+pub(super) const EPSILON: f32 = 1e-5;
 
 /// The weight of a batch in the running statistics.
 const MOMENTUM: f32 = 0.1;

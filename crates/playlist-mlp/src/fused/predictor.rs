@@ -3,6 +3,7 @@
 
 use super::function::{activate, to_probabilities};
 use super::loss::shifted_exponentials;
+use super::norm::EPSILON;
 use super::product::{Product, Start, multiply};
 use crate::lanes::Level;
 use crate::parallel::{in_chunks, n_threads};
@@ -71,7 +72,7 @@ impl Predictor {
                 )
             {
                 for unit in 0..n_out {
-                    let scale = gamma[unit] / (var[unit] + 1e-5).sqrt();
+                    let scale = gamma[unit] / (var[unit] + EPSILON).sqrt();
                     for weight in &mut weights[unit * n_in..][..n_in] {
                         *weight *= scale;
                     }
