@@ -12,6 +12,7 @@ use crate::read::RawTable;
 use crate::report::{MissingCount, Note, ReadReport};
 use crate::table::Parts;
 use crate::text::{CodedColumn, TextColumn};
+use crate::threads::joined_thread;
 use crate::{Error, Result, TrackTable};
 
 /// Checks and converts the cells of a file.
@@ -103,13 +104,6 @@ fn texts_of(raw: &RawTable) -> Result<Texts> {
             splits: splits?,
         })
     })
-}
-
-/// What a thread returned; its panic goes on here.
-fn joined_thread<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
-    thread
-        .join()
-        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// The column at `position`; only for columns that the assignment needs.

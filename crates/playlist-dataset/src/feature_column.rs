@@ -8,6 +8,7 @@ use crate::feature_range::{Survey, count_missing, finish};
 use crate::message::excerpt;
 use crate::read::RawTable;
 use crate::report::Note;
+use crate::threads::on_threads;
 use crate::{Error, Result};
 use playlist_core::unit;
 
@@ -62,7 +63,8 @@ pub(crate) fn parse(raw: &RawTable, numbers: Vec<Numbers>) -> Result<Parsed> {
             1.0
         };
         finish(raw, column)
-    })?;
+    });
+    let finished = finished.into_iter().collect::<Result<Vec<_>>>()?;
     let (converted, counts): (Vec<Option<Note>>, Vec<usize>) = finished.into_iter().unzip();
     notes.extend(converted.into_iter().flatten());
     let mut features = Features::default();
@@ -148,38 +150,10 @@ fn parse_columns(raw: &RawTable, numbers: Vec<Numbers>) -> Result<Vec<FeatureCol
         .into_iter()
         .filter_map(|feature| Some((feature, position(feature)?)))
         .collect();
-    on_threads(raw.n_rows, &mut wanted, |(feature, position)| {
+    let columns = on_threads(raw.n_rows, &mut wanted, |(feature, position)| {
         parse_column(raw, *feature, *position)
-    })
-}
-
-/// `work` for each of the columns, in as many threads as there are cores: there may be millions of rows.
-fn on_threads<T: Send, U: Send>(
-    n_rows: usize,
-    columns: &mut [T],
-    work: impl Fn(&mut T) -> Result<U> + Sync,
-) -> Result<Vec<U>> {
-    /// Below this many rows a thread costs more than it saves.
-    const FEW: usize = 20_000;
-    let work_on = |some: &mut [T]| some.iter_mut().map(&work).collect::<Result<Vec<U>>>();
-    let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
-    if n_rows < FEW || n_threads == 1 || columns.is_empty() {
-        return work_on(columns);
-    }
-    let parts: Vec<Result<Vec<U>>> = std::thread::scope(|scope| {
-        let threads: Vec<_> = columns
-            .chunks_mut(columns.len().div_ceil(n_threads))
-            .map(|some| scope.spawn(|| work_on(some)))
-            .collect();
-        let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
-            thread
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
-        threads.into_iter().map(join).collect()
     });
-    let parts: Vec<Vec<U>> = parts.into_iter().collect::<Result<_>>()?;
-    Ok(parts.into_iter().flatten().collect())
+    columns.into_iter().collect()
 }
 
 fn parse_column(raw: &RawTable, feature: AudioFeature, position: usize) -> Result<FeatureColumn> {

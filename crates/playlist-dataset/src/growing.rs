@@ -302,7 +302,7 @@ fn shift_group(group: &mut RowGroup, shift: i64) {
 }
 
 /// Where the footer of a Parquet file begins, and what it says.
-fn read_footer(file: &[u8]) -> Option<(usize, FileMetaData)> {
+pub(crate) fn read_footer(file: &[u8]) -> Option<(usize, FileMetaData)> {
     let (rest, end) = file.split_last_chunk::<8>()?;
     let n_bytes = u32::from_le_bytes(*end.first_chunk()?) as usize;
     let start = rest.len().checked_sub(n_bytes)?;
@@ -316,7 +316,7 @@ fn parse(footer: &[u8]) -> Option<FileMetaData> {
     FileMetaData::read_from_in_protocol(&mut protocol).ok()
 }
 
-fn serialise(footer: &FileMetaData) -> Vec<u8> {
+pub(crate) fn serialise(footer: &FileMetaData) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut protocol = TCompactOutputProtocol::new(&mut bytes);
     footer

@@ -23,6 +23,7 @@ mod report;
 mod split;
 mod table;
 mod text;
+mod threads;
 mod user_split;
 
 pub use balance::{Balance, BalanceReport};

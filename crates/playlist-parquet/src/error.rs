@@ -28,6 +28,28 @@ pub enum Error {
         /// The greatest that could be.
         most: i64,
     },
+    /// A row group of more rows than it can have.
+    #[error("row group {group} has {found} rows: expected {most} at most")]
+    Rows {
+        /// The row group, from 0.
+        group: usize,
+        /// The rows that it says it has.
+        found: usize,
+        /// The most that could be.
+        most: i64,
+    },
+    /// A column that has not one value for each row.
+    #[error("column {column} of row group {group} has {found} values: expected {n_rows}, one for each row")]
+    Values {
+        /// The row group, from 0.
+        group: usize,
+        /// The column, from 0, nested ones counted singly.
+        column: usize,
+        /// The values that it says it has.
+        found: i64,
+        /// The rows of the row group.
+        n_rows: usize,
+    },
 }
 
 impl Error {

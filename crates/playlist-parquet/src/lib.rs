@@ -3,5 +3,5 @@
 mod check;
 mod error;
 
-pub use check::{Checked, CheckedChunk, check, check_chunk};
+pub use check::{Checked, CheckedChunk, check, check_chunk, check_counts};
 pub use error::{Error, Result};

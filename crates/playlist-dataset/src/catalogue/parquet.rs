@@ -3,6 +3,7 @@
 use std::fs::File;
 
 use playlist_core::TrackKey;
+use playlist_parquet::check_counts;
 use polars::prelude::{DataFrame, DataType, IdxCa, NamedFrom, ParquetReader, SerReader, StringChunked};
 
 use super::Tally;
@@ -26,17 +27,16 @@ impl ParquetFile {
     /// Reads the names of the columns.
     pub(super) fn open(path: &str, file: File) -> Result<(Self, Columns)> {
         let handle = file.try_clone().map_err(|source| io_error(path, source))?;
-        let (names, groups) = guarded(path, move || {
+        let (names, metadata) = guarded(path, move || {
             let mut reader = ParquetReader::new(handle);
             let schema = reader.schema()?;
             let names: Vec<String> = schema.iter_names().map(|name| name.to_string()).collect();
-            let metadata = reader.get_metadata()?;
-            let groups: Vec<usize> = metadata.row_groups.iter().map(|group| group.num_rows()).collect();
-            Ok((names, groups))
+            Ok((names, reader.get_metadata()?.clone()))
         })?;
+        check_counts(&metadata).map_err(|source| damaged(path, source))?;
         let mut parts = Vec::new();
         let mut start = 0_usize;
-        for n_rows in groups {
+        for n_rows in metadata.row_groups.iter().map(|group| group.num_rows()) {
             for offset in (0..n_rows).step_by(ROWS_AT_ONCE) {
                 parts.push((start + offset, (n_rows - offset).min(ROWS_AT_ONCE)));
             }

@@ -6,8 +6,9 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::panic::AssertUnwindSafe;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use playlist_core::AudioFeature;
 use playlist_parquet::{CheckedChunk, check_chunk};
@@ -19,6 +20,7 @@ use crate::build::{Texts, push_codes, push_ids, push_texts, text_of};
 use crate::column::Assignment;
 use crate::feature_column::{Numbers, push_numbers};
 use crate::text::{CodedColumn, TextColumn};
+use crate::threads::on_threads;
 
 /// A file and what its footer says.
 pub(super) struct Plan<'a> {
@@ -64,44 +66,19 @@ pub(super) fn read(plan: &Plan<'_>) -> Option<Columns> {
     let mut columns = columns(plan)?;
     // The longest first, so that no thread is left with it at the end.
     columns.sort_by_key(|column| std::cmp::Reverse(column.n_bytes));
-    let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let work = || {
-        let mut read = Vec::new();
-        while let Some(column) = columns.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if failed.load(Ordering::Relaxed) {
-                break;
-            }
-            match column.read(plan, &source) {
-                Some(cells) => read.extend(cells),
-                None => failed.store(true, Ordering::Relaxed),
-            }
+    let failed = AtomicBool::new(false);
+    let read = on_threads(plan.metadata.num_rows, &mut columns, |column| {
+        if failed.load(Ordering::Relaxed) {
+            return None;
         }
-        read
-    };
-    let read = on_threads(plan.metadata.num_rows, work);
-    (!failed.into_inner()).then(|| sorted(plan, read))
-}
-
-/// What `work` returns, in as many threads as there are cores.
-fn on_threads<T: Send>(n_rows: usize, work: impl Fn() -> Vec<T> + Sync) -> Vec<T> {
-    /// Below this many rows a thread costs more than it saves.
-    const FEW: usize = 20_000;
-    let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
-    if n_rows < FEW || n_threads == 1 {
-        return work();
-    }
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (1..n_threads).map(|_| scope.spawn(&work)).collect();
-        let mut done = work();
-        for thread in threads {
-            done.extend(
-                thread
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            );
-        }
-        done
-    })
+        // Polars panics on some files; the others need not go on then.
+        let attempt = AssertUnwindSafe(|| column.read(plan, &source));
+        let cells = std::panic::catch_unwind(attempt).ok().flatten();
+        failed.fetch_or(cells.is_none(), Ordering::Relaxed);
+        cells
+    });
+    let read: Vec<Vec<Cells>> = read.into_iter().collect::<Option<_>>()?;
+    Some(sorted(plan, read.into_iter().flatten().collect()))
 }
 
 /// A column of the file, which may be nested where it is not needed.
@@ -119,10 +96,10 @@ fn columns<'a>(plan: &Plan<'a>) -> Option<Vec<ColumnPlan<'a>>> {
     let wanted = wanted(plan).into_iter().enumerate();
     let column = |(position, wanted): (usize, Vec<Cells>)| {
         let (name, field) = plan.schema.get_at_index(position)?;
-        let dtype = DataType::from_arrow_field(field);
-        let is_plain = |cells: &Cells| match cells {
-            Cells::Number(..) => dtype.is_primitive_numeric(),
-            _ => !dtype.is_nested(),
+        // Only of a column that is needed: polars panics where it lacks the type.
+        let is_plain = |cells: &Cells| match (cells, DataType::from_arrow_field(field)) {
+            (Cells::Number(..), dtype) => dtype.is_primitive_numeric(),
+            (_, dtype) => !dtype.is_nested(),
         };
         let mut n_bytes = 0_i64;
         for group in &plan.metadata.row_groups {
@@ -173,7 +150,13 @@ impl ColumnPlan<'_> {
         for (group_index, group) in plan.metadata.row_groups.iter().enumerate() {
             for index in group.columns_idxs_under_root_iter(self.name)? {
                 let chunk = group.parquet_columns().get(*index)?;
-                let checked = check_chunk(source.bytes(chunk)?, chunk, (group_index, *index)).ok()?;
+                let checked = check_chunk(
+                    source.bytes(chunk)?,
+                    chunk,
+                    group.num_rows(),
+                    (group_index, *index),
+                )
+                .ok()?;
                 if wanted.is_empty() {
                     continue;
                 }
@@ -254,7 +237,8 @@ impl Source<'_> {
             return None;
         }
         let n_bytes = range.end.checked_sub(range.start)?;
-        let mut bytes = Vec::with_capacity(usize::try_from(n_bytes).ok()?);
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(usize::try_from(n_bytes).ok()?).ok()?;
         let mut file = self.file.lock().ok()?;
         file.seek(SeekFrom::Start(range.start)).ok()?;
         let n_read = (&**file).take(n_bytes).read_to_end(&mut bytes).ok()?;

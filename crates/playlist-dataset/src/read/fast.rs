@@ -16,6 +16,7 @@ use crate::build::{Texts, known_code, push_id};
 use crate::column::Assignment;
 use crate::feature_column::Numbers;
 use crate::text::{CodedColumn, TextColumn};
+use crate::threads::joined_thread;
 
 /// So many bytes are best read and understood at once: they stay in the processor's cache.
 pub(super) const BYTES_AT_ONCE: usize = 1 << 20;
@@ -479,10 +480,7 @@ fn joined(chunks: Vec<Chunk>, plan: &Plan<'_>, features: &[AudioFeature], splits
                 .collect(),
         });
         let numbers = (0..features.len()).map(number).collect();
-        let texts = texts
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        (numbers, texts)
+        (numbers, joined_thread(texts))
     });
     FastRows {
         n_rows,

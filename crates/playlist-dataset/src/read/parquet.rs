@@ -31,7 +31,8 @@ fn damaged(path: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync
 
 /// By columns where they are plain, and else through a frame, which shows a cell as it is and says what is wrong.
 fn read_columns(path: &str, mut file: File, options: &ReadOptions) -> Result<RawTable> {
-    if let Some(table) = read_by_column(path, &mut file, options) {
+    let by_column = std::panic::AssertUnwindSafe(|| read_by_column(path, &mut file, options));
+    if let Some(table) = std::panic::catch_unwind(by_column).ok().flatten() {
         return Ok(table);
     }
     file.rewind().map_err(|source| io_error(path, source))?;
@@ -119,8 +120,13 @@ mod tests {
     use playlist_core::AudioFeature;
     use polars::prelude::{DataFrame, DataType, NamedFrom, ParquetWriter, Series, df};
 
+    use std::io::Write;
+
+    use polars_parquet_format::{ConvertedType, FileMetaData};
+
     use super::*;
-    use crate::{TrackTable, build};
+    use crate::growing::{read_footer, serialise};
+    use crate::{Catalogue, CatalogueScan, TrackTable, build};
 
     /// Enough rows for several threads; some cells of each column are missing.
     fn frame() -> DataFrame {
@@ -160,6 +166,65 @@ mod tests {
             .finish(frame)
             .unwrap();
         file
+    }
+
+    /// The file of `frame` with another footer.
+    fn altered(frame: &mut DataFrame, change: impl FnOnce(&mut FileMetaData)) -> tempfile::NamedTempFile {
+        let mut bytes = Vec::new();
+        let mut file = file(frame);
+        file.rewind().unwrap();
+        file.read_to_end(&mut bytes).unwrap();
+        let (start, mut footer) = read_footer(&bytes).unwrap();
+        change(&mut footer);
+        let footer = serialise(&footer);
+        bytes.truncate(start);
+        bytes.extend_from_slice(&footer);
+        bytes.extend_from_slice(&(footer.len() as u32).to_le_bytes());
+        bytes.extend_from_slice(b"PAR1");
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&bytes).unwrap();
+        file
+    }
+
+    #[test]
+    fn rows_that_cannot_be_are_an_error_and_not_the_end() {
+        let mut frame = frame();
+        for n_rows in [1 << 40, 1 << 30, 3_999] {
+            let file = altered(&mut frame, |footer| footer.row_groups[0].num_rows = n_rows);
+            let table = read("t", file.reopen().unwrap(), &ReadOptions::default());
+            assert!(matches!(table, Err(Error::Parquet { .. })), "{n_rows}");
+            let catalogue = Catalogue::open(file.path());
+            assert!(matches!(catalogue, Err(Error::Parquet { .. })), "{n_rows}");
+            let scan =
+                CatalogueScan::open(file.path(), &[AudioFeature::Energy], &[], &ReadOptions::default());
+            assert!(matches!(scan, Err(Error::Parquet { .. })), "{n_rows}");
+        }
+        let same = altered(&mut frame, |_| ());
+        assert!(read("t", same.reopen().unwrap(), &ReadOptions::default()).is_ok());
+    }
+
+    #[test]
+    fn a_column_of_a_type_that_polars_lacks_is_passed_over() {
+        let mut frame = frame();
+        let prices: Vec<i64> = (0..frame.height() as i64).collect();
+        frame
+            .with_column(Series::new("price".into(), prices).into())
+            .unwrap();
+        let file = altered(&mut frame, |footer| {
+            let price = footer.schema.iter_mut().find(|element| element.name == "price");
+            let price = price.unwrap();
+            price.converted_type = Some(ConvertedType::DECIMAL);
+            (price.precision, price.scale) = (Some(10), Some(2));
+            price.logical_type = None;
+            footer.key_value_metadata = None;
+        });
+        let mut file = file.reopen().unwrap();
+        let metadata = read_metadata(&mut file).unwrap();
+        let schema = infer_schema(&metadata).unwrap();
+        let price = format!("{:?}", schema.get("price").unwrap());
+        assert!(price.contains("Decimal"), "{price}");
+        let table = read_by_column("t", &mut file, &ReadOptions::default());
+        assert_eq!(table.unwrap().n_rows, frame.height());
     }
 
     fn tables(mut file: File, options: &ReadOptions) -> Option<[Result<TrackTable>; 2]> {

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use playlist_parquet::check_counts;
 use polars::prelude::{DataFrame, DataType, ParallelStrategy, ParquetReader, PlSmallStr, SerReader};
 
 use super::super::columns::Columns;
@@ -42,6 +43,7 @@ impl ParquetScan {
     pub(super) fn open(path: &str, file: File) -> Result<Self> {
         let handle = file.try_clone().map_err(|source| io_error(path, source))?;
         let metadata = guarded(path, move || ParquetReader::new(handle).get_metadata().cloned())?;
+        check_counts(&metadata).map_err(|source| damaged(path, source))?;
         let groups = metadata.row_groups.iter().map(|group| group.num_rows());
         Ok(Self {
             file,
