@@ -523,6 +523,21 @@ fn a_saved_model_ranks_and_is_tested_on_what_it_has_not_seen() {
     );
 }
 
+/// A distilled ensemble is another model than its networks: their range would say nothing of its answer.
+#[test]
+fn the_whole_ensemble_has_a_range_and_a_distilled_one_has_none() {
+    let desk = Desk::with_tables();
+    for (name, options) in [("whole", &[][..]), ("distilled", &["--distil"])] {
+        let fit = ["--positive", "likes.csv", "--negative", "dislikes.csv"];
+        let save = ["--model", "ensemble", "--save", name];
+        let arguments = [&fit[..], &save, options].concat();
+        let output = desk.command("playlist_classifier", &arguments).output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        let report = desk.json(&[&PAIR[..], &["--model", name, "--anyway"]].concat());
+        assert_eq!(tracks(&report)[0]["lowest"].is_null(), name == "distilled");
+    }
+}
+
 #[test]
 fn what_cannot_be_used_is_an_error_that_says_why() {
     let desk = Desk::with_tables();

@@ -3,7 +3,7 @@
 use playlist_core::{Classifier, FeatureMatrix, Probabilities, Transformer};
 use playlist_dataset::StratifiedKFold;
 
-use crate::model::{AnyClassifier, AnyPipeline, FittedModel, fit};
+use crate::model::{AnyPipeline, FittedModel, fit};
 use crate::{Experiment, FitSettings, ModelName, Result};
 
 /// What a model answers for one track: the probability of each class.
@@ -24,13 +24,7 @@ pub(crate) fn opinions(pipeline: &AnyPipeline, x: &FeatureMatrix) -> Result<Vec<
     }
     let x = pipeline.transformer().transform(x)?;
     let answer = pipeline.classifier().predict_proba(&x)?;
-    let each = match pipeline.classifier() {
-        // A distilled ensemble is another model than its parts: their range says nothing of its answer.
-        AnyClassifier::Ensemble(ensemble) if ensemble.distillation_error().is_none() => {
-            ensemble.predict_opinions(&x)?
-        }
-        _ => Vec::new(),
-    };
+    let each = pipeline.classifier().opinions(&x)?;
     let of = |p: &Probabilities, row: usize| -> Vec<f64> {
         (0..p.n_classes())
             .map(|class| f64::from(p.get(row, class)))

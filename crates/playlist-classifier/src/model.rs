@@ -139,6 +139,18 @@ impl AnyClassifier {
         }
     }
 
+    /// What each network of an ensemble answers once it is joined, alone, with the kernel machines, one entry a network; none
+    /// of other models, nor of a distilled ensemble: that is another model than its parts, whose range says nothing of its answer.
+    ///
+    /// # Errors
+    /// As [`Classifier::predict_proba`].
+    pub(crate) fn opinions(&self, x: &FeatureMatrix) -> Result<Vec<Probabilities>> {
+        match self {
+            Self::Ensemble(model) if model.distillation_error().is_none() => Ok(model.predict_opinions(x)?),
+            _ => Ok(Vec::new()),
+        }
+    }
+
     /// What went less than well while fitting.
     pub(crate) fn warnings(&self) -> Vec<String> {
         match self {

@@ -7,7 +7,7 @@ use playlist_dataset::{Preprocessor, StratifiedKFold};
 use playlist_mlp::{Engine, EnsembleFitOptions, MultiLabelEnsemble};
 use playlist_report::SortingMode;
 
-use crate::model::{AnyClassifier, AnyPipeline, FittedModel, fit};
+use crate::model::{AnyPipeline, FittedModel, fit};
 use crate::sort_data::Task;
 use crate::{Error, FitSettings, ModelName, Result};
 
@@ -91,12 +91,7 @@ impl Sorter {
                     (0..p.n_samples()).map(of).collect()
                 };
                 let answer = rows(pipeline.classifier().predict_proba(&x)?);
-                let each = match pipeline.classifier() {
-                    AnyClassifier::Ensemble(ensemble) if ensemble.distillation_error().is_none() => {
-                        ensemble.predict_opinions(&x)?
-                    }
-                    _ => Vec::new(),
-                };
+                let each = pipeline.classifier().opinions(&x)?;
                 (answer, each.into_iter().map(rows).collect())
             }
             Self::Labels(preprocessor, model) => {

@@ -75,10 +75,7 @@ pub(crate) fn distil(
     }
     let parameters = training.into_parameters();
     let logits = predict(&shape, &parameters, &input, test_rows);
-    let mut p = vec![0.0; TEST_ROWS * n_columns];
-    for (logits, p) in logits.chunks_exact(n_outputs).zip(p.chunks_exact_mut(n_columns)) {
-        head.probabilities(logits, p);
-    }
+    let p = teacher.probabilities(&logits);
     let differences = p.iter().zip(&answers[config.rows * n_columns..]);
     let sum: f64 = differences.map(|(p, answer)| f64::from((p - answer).abs())).sum();
     if !sum.is_finite() || !parameters.iter().all(|value| value.is_finite()) {

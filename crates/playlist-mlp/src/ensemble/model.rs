@@ -398,7 +398,8 @@ impl Fitted {
         logits.map(|logits| self.probabilities(&logits)).collect()
     }
 
-    fn probabilities(&self, logits: &[f32]) -> Vec<f32> {
+    /// The probability of each class or label from the logits of rows, `[n_samples, n_columns]`.
+    pub(crate) fn probabilities(&self, logits: &[f32]) -> Vec<f32> {
         let (n_outputs, n_columns) = (self.shape.n_outputs, self.names.len());
         let mut all = vec![0.0; logits.len() / n_outputs * n_columns];
         for (logits, p) in logits
